@@ -1,0 +1,1 @@
+"""The pure part: standard library and numpy only, no framework, no clock, no wire."""

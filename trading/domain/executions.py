@@ -1,0 +1,65 @@
+"""What the venue says about our orders: fills and execution reports.
+
+Built by exchange.decode from replies, stream messages and queries alike, booked by
+services.executions. A fill carries its own venue id, by which it is booked once only.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from trading.domain.orders import OrderStatus, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution. `fee` is in `fee_asset`, which may be base, quote or a third asset."""
+
+    symbol: str
+    venue_fill_id: int
+    venue_order_id: int
+    side: Side
+    price: Decimal
+    qty: Decimal
+    fee: Decimal
+    fee_asset: str
+    is_maker: bool
+    filled_at: datetime
+
+    @property
+    def notional(self) -> Decimal:
+        """Price times quantity, in the quote asset."""
+        return self.price * self.qty
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """The venue's word about one order at one moment.
+
+    `filled_qty` is the venue's cumulative figure: where it exceeds the fills that we hold, fills are
+    missing and reconcile asks for them. `reason` is the venue's own text or code for a refusal.
+    """
+
+    client_order_id: str
+    symbol: str
+    venue_order_id: int
+    status: OrderStatus
+    filled_qty: Decimal
+    reported_at: datetime
+    venue_list_id: int | None = None
+    reason: str = ""
+    fills: tuple[Fill, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class AssetBalance:
+    """Balance of one asset on the account."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """Free plus locked."""
+        return self.free + self.locked

@@ -1,0 +1,105 @@
+"""What the core asks of the outside, and the errors that a venue may raise.
+
+    VenueError
+    ├── VenueRefused       the venue said no; nothing happened there     → book the refusal
+    ├── VenueUncertain     sent, outcome unknown                         → ask later, never send again
+    └── VenueUnavailable   certainly never reached the matching engine   → expire the intent, decide anew
+    OrderNotFound          the venue knows no such order (may be read lag on a fresh one)
+
+Implemented by trading.exchange and trading.market, joined in trading.bootstrap, faked in tests.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from trading.domain.executions import AssetBalance, ExecutionReport, Fill
+from trading.domain.indicators import Candles
+from trading.domain.instrument import Instrument
+from trading.domain.market import Candle, Quote
+from trading.domain.orders import ListIntent, OrderIntent
+
+
+class VenueError(Exception):
+    """The venue did not do what was asked. `code` is the venue's (0 where it gave none)."""
+
+    def __init__(self, message: str, *, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class VenueRefused(VenueError):
+    """Definitely not executed, by the venue's decision."""
+
+
+class VenueUncertain(VenueError):
+    """The request may or may not have been executed."""
+
+
+class VenueUnavailable(VenueError):
+    """Definitely not executed: no connection, no budget, banned, or overloaded."""
+
+
+class OrderNotFound(Exception):
+    """The venue does not know the order (yet)."""
+
+
+class StaleMarketData(Exception):
+    """The newest value is older than a decision may use."""
+
+
+class Clock(Protocol):
+    """The moment now, aware UTC."""
+
+    def __call__(self) -> datetime: ...
+
+
+class Venue(Protocol):
+    """One account on one venue. Every method may raise a VenueError."""
+
+    def submit_order(self, intent: OrderIntent) -> ExecutionReport:
+        """Send one order; the reply's fills are included."""
+
+    def submit_list(self, intent: ListIntent) -> Sequence[ExecutionReport]:
+        """Send an order list; one report per order of it."""
+
+    def cancel_order(self, symbol: str, client_order_id: str) -> None:
+        """Cancel one order. Raises OrderNotFound when it is not open (any more)."""
+
+    def cancel_list(self, symbol: str, client_list_id: str) -> None:
+        """Cancel a whole list. Raises OrderNotFound when it is not open (any more)."""
+
+    def query_order(self, symbol: str, client_order_id: str) -> ExecutionReport:
+        """Ask for one order by our id. Raises OrderNotFound. Carries no fills."""
+
+    def list_order_fills(self, symbol: str, venue_order_id: int) -> Sequence[Fill]:
+        """All fills of one order."""
+
+    def list_open_orders(self) -> Sequence[ExecutionReport]:
+        """All open orders of the account, ours and foreign ones."""
+
+    def balances(self) -> Sequence[AssetBalance]:
+        """Balances that are not zero."""
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Rules of all symbols."""
+
+    def quote_volumes(self) -> dict[str, Decimal]:
+        """24 h volume by symbol, in the quote asset."""
+
+    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
+        """The newest closed candles, oldest first."""
+
+    def server_time(self) -> datetime:
+        """The venue's clock."""
+
+
+class MarketView(Protocol):
+    """Live market data, read from the shared cache."""
+
+    def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        """Newest quote of each symbol that has one."""
+
+    def candles(self, symbol: str, interval: str, *, length: int) -> Candles | None:
+        """The newest `length` closed candles, fewer while history is short, None without any."""

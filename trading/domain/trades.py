@@ -1,0 +1,69 @@
+"""Round trips: states, reasons to leave, and the figures that follow from a position."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from trading.domain.positions import Position
+from trading.domain.values import ZERO
+
+
+class TradeState(StrEnum):
+    """Life of a trade."""
+
+    OPENING = "OPENING"  # entry recorded or sent, nothing bought yet
+    OPEN = "OPEN"  # something is held
+    CLOSING = "CLOSING"  # an exit of ours is under way
+    CLOSED = "CLOSED"  # flat again (dust may remain, and is named)
+    ABORTED = "ABORTED"  # the entry bought nothing
+
+
+OPEN_STATES = (TradeState.OPENING, TradeState.OPEN, TradeState.CLOSING)
+
+
+class ExitReason(StrEnum):
+    """Why a trade was left."""
+
+    TAKE_PROFIT = "TAKE_PROFIT"
+    STOP_LOSS = "STOP_LOSS"
+    TRAILING = "TRAILING"
+    MAX_HOLD = "MAX_HOLD"
+    DRAIN = "DRAIN"
+    FLATTEN = "FLATTEN"
+    UNPROTECTED = "UNPROTECTED"  # could not be protected, sold by the watchdog
+    MANUAL = "MANUAL"
+
+
+@dataclass(frozen=True, slots=True)
+class TradeFigures:
+    """What a position says about its trade; amounts in the quote asset, None = not known."""
+
+    qty: Decimal
+    avg_entry_price: Decimal
+    avg_exit_price: Decimal
+    entry_notional: Decimal
+    exit_notional: Decimal
+    fees: Decimal | None
+    pnl: Decimal | None
+
+
+def figures(position: Position, *, fee_value: Decimal | None) -> TradeFigures:
+    """Give the figures of a trade from its position.
+
+    Args:
+        fee_value: Worth of the fees paid in third assets (quote asset); None when not known, which
+            makes fees and PnL unknown rather than wrong.
+
+    The PnL counts what is still held as worth nothing: it is final only once the trade is flat.
+    """
+    base_fee_value = position.base_fees * position.avg_entry_price
+    known = fee_value is not None
+    return TradeFigures(
+        qty=position.qty,
+        avg_entry_price=position.avg_entry_price,
+        avg_exit_price=position.avg_exit_price,
+        entry_notional=position.bought_notional,
+        exit_notional=position.sold_notional,
+        fees=position.quote_fees + base_fee_value + (fee_value or ZERO) if known else None,
+        pnl=position.cash_flow() - (fee_value or ZERO) if known else None,
+    )

@@ -1,0 +1,113 @@
+"""Worker states, the changes that are permitted, and the configuration of one version.
+
+Called by services.workers (writing), services.cycle (reading) and the admin form (validation).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from trading.domain.market import INTERVAL_S
+from trading.domain.strategy import clean_parameters, get_strategy
+from trading.domain.universe import Universe
+
+
+class WorkerState(StrEnum):
+    """What a worker may do."""
+
+    STOPPED = "STOPPED"  # no entries; open trades keep their protection and time exits
+    ACTIVE = "ACTIVE"  # entries and exits
+    DRAINING = "DRAINING"  # no entries; becomes STOPPED when its last trade is closed
+
+
+WORKER_TRANSITIONS: dict[WorkerState, frozenset[WorkerState]] = {
+    WorkerState.STOPPED: frozenset({WorkerState.ACTIVE}),
+    WorkerState.ACTIVE: frozenset({WorkerState.STOPPED, WorkerState.DRAINING}),
+    WorkerState.DRAINING: frozenset({WorkerState.ACTIVE, WorkerState.STOPPED}),
+}
+
+
+class InvalidConfiguration(ValueError):
+    """A field of a worker's configuration is wrong; the text names it and what is allowed."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """Everything one version of a worker fixes. Amounts in the quote asset, bps = 1/10,000."""
+
+    strategy: str
+    parameters: Mapping[str, float]
+    interval: str
+    universe: Universe
+    trade_notional: Decimal
+    budget: Decimal
+    max_open_trades: int
+    take_profit_bps: int
+    stop_loss_bps: int
+    trailing_bps: int
+    max_hold_s: int
+    cooldown_s: int
+    max_spread_bps: int
+    max_slippage_bps: int
+
+
+# field -> (smallest, largest); all inclusive.
+LIMITS: dict[str, tuple[int, int]] = {
+    "max_open_trades": (1, 200),
+    "take_profit_bps": (5, 5_000),
+    "stop_loss_bps": (5, 5_000),
+    "trailing_bps": (0, 2_000),
+    "max_hold_s": (5, 30 * 86_400),
+    "cooldown_s": (0, 7 * 86_400),
+    "max_spread_bps": (1, 200),
+    "max_slippage_bps": (1, 200),
+}
+_NAME = re.compile(r"[\w .\-]{1,60}")
+
+
+def check_name(name: str) -> str:
+    """Give the name stripped. Raises InvalidConfiguration."""
+    stripped = name.strip()
+    if not _NAME.fullmatch(stripped):
+        raise InvalidConfiguration("name", "1 to 60 letters, digits, spaces, dots or hyphens")
+    return stripped
+
+
+def check_config(config: WorkerConfig) -> WorkerConfig:
+    """Give the configuration with cleaned parameters.
+
+    Raises:
+        InvalidConfiguration: Names the first wrong field and what is allowed.
+    """
+    try:
+        spec = get_strategy(config.strategy)
+        parameters = clean_parameters(spec, dict(config.parameters))
+    except (KeyError, ValueError) as error:
+        field = "strategy" if isinstance(error, KeyError) else "parameters"
+        raise InvalidConfiguration(field, str(error.args[0])) from None
+    if config.interval not in INTERVAL_S:
+        raise InvalidConfiguration("interval", f"one of {', '.join(INTERVAL_S)}")
+    for field, (smallest, largest) in LIMITS.items():
+        if not smallest <= getattr(config, field) <= largest:
+            raise InvalidConfiguration(field, f"a whole number from {smallest} to {largest}")
+    if config.trailing_bps and not 10 <= config.trailing_bps <= config.stop_loss_bps:
+        raise InvalidConfiguration("trailing_bps", "0 (off), or from 10 to stop_loss_bps")
+    if config.trade_notional <= 0:
+        raise InvalidConfiguration("trade_notional", "more than 0")
+    if config.budget < config.trade_notional:
+        raise InvalidConfiguration("budget", "at least trade_notional")
+    return WorkerConfig(
+        **{
+            name: getattr(config, name)
+            for name in WorkerConfig.__dataclass_fields__
+            if name not in ("parameters",)
+        },
+        parameters=parameters,
+    )

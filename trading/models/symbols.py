@@ -1,0 +1,79 @@
+"""Facts per symbol and per asset: rules of the venue, blacklist, balances."""
+
+from typing import Any
+
+from django.db import models
+
+from trading.models.fields import ExactDecimalField, FigureField
+
+
+class InstrumentRow(models.Model):
+    """Rules of one symbol as the venue last told them. Written by services.instruments only."""
+
+    symbol = models.CharField(max_length=30, primary_key=True)
+    base_asset = models.CharField(max_length=20)
+    quote_asset = models.CharField(max_length=20)
+    status = models.CharField(max_length=20)
+    tick_size = ExactDecimalField()
+    step_size = ExactDecimalField()
+    min_qty = ExactDecimalField()
+    max_qty = ExactDecimalField()
+    market_max_qty = ExactDecimalField()
+    min_notional = ExactDecimalField()
+    order_types: "models.JSONField[list[str], list[str]]" = models.JSONField(default=list)
+    oco_allowed = models.BooleanField()
+    oto_allowed = models.BooleanField()
+    opo_allowed = models.BooleanField()
+    trailing_allowed = models.BooleanField()
+    quote_volume_24h = FigureField(null=True, help_text="Quote asset; empty = not known")
+    first_seen_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "instrument"
+        db_table = "trading_instrument"
+
+    def __str__(self) -> str:
+        return self.symbol
+
+
+class BlacklistEntry(models.Model):
+    """A symbol barred from new entries, with why and until when. Written by services.blacklist."""
+
+    symbol = models.CharField(max_length=30)
+    reason = models.CharField(max_length=40, help_text="Code in capitals, say MANUAL or SPREAD_WIDE")
+    note = models.CharField(max_length=300, blank=True)
+    evidence: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty = until lifted")
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        verbose_name_plural = "blacklist"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["symbol"], condition=models.Q(lifted_at__isnull=True), name="one_live_entry_per_symbol"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol}: {self.reason}"
+
+
+class Balance(models.Model):
+    """One asset of the account: what the venue last said, and what our ledger started from.
+
+    `opening` is the total at the first reconcile; opening + fills - fees must equal the venue's total,
+    unless money was moved by others, which reconcile reports as a difference.
+    """
+
+    asset = models.CharField(max_length=20, primary_key=True)
+    free = ExactDecimalField()
+    locked = ExactDecimalField()
+    opening = ExactDecimalField()
+    updated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.asset
