@@ -1,0 +1,235 @@
+"""The one settings module, in titled sections. Every value comes through `fastcycle.env`; times are UTC.
+
+Everything that is written lives in FASTCYCLE_HOME. `settings.VENUE` is read by `trading.bootstrap` and the
+start-up checks alone. Nothing here connects, starts or trades.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import dj_database_url
+
+from fastcycle import env, logs, venue
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env.load_file(Path(os.environ.get("FASTCYCLE_ENV_FILE") or BASE_DIR / ".env"))
+
+# ---------------------------------------------------------------------------------------------- home
+
+FASTCYCLE_HOME = Path(env.text("FASTCYCLE_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
+LOGS_DIR = FASTCYCLE_HOME / "logs"
+SECRETS_DIR = FASTCYCLE_HOME / "secrets"
+# What `manage.py up` chose (ports, venue), so that `status` and the others speak to the same stack.
+RUN_FILE = FASTCYCLE_HOME / "run" / "up.env"
+for folder in (FASTCYCLE_HOME, LOGS_DIR, SECRETS_DIR, RUN_FILE.parent):
+    folder.mkdir(parents=True, exist_ok=True, mode=env.FOLDER_MODE)
+
+# ---------------------------------------------------------------------------------------------- venue
+
+VENUE_IS_CONFIGURED = venue.is_configured()
+if not VENUE_IS_CONFIGURED and sys.argv[1:2] != ["up"]:
+    env.load_file(RUN_FILE)
+VENUE = venue.read_venue()
+PAPER_PORT = venue.paper_port()
+
+# ---------------------------------------------------------------------------------------------- Django
+
+SECRET_KEY = env.kept_secret("SECRET_KEY", path=SECRETS_DIR / "secret_key")
+DEBUG = False
+PORT = env.whole_number("PORT", default=8000, low=1, high=65535)
+ALLOWED_HOSTS = [host for host in env.text("ALLOWED_HOSTS", "*").split(",") if host]
+CSRF_TRUSTED_ORIGINS = [origin for origin in env.text("TRUSTED_ORIGINS").split(",") if origin]
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "import_export",
+    "django_celery_beat",
+    "channels",
+    "trading",
+    "intelligence",
+    *(name for name in ("monitoring",) if (BASE_DIR / name / "__init__.py").is_file()),
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "fastcycle.urls"
+ASGI_APPLICATION = "fastcycle.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "/"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+# Behind a proxy that speaks TLS the cookies travel only there; on a laptop there is no TLS.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.is_yes("BEHIND_TLS")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
+X_FRAME_OPTIONS = "DENY"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ---------------------------------------------------------------------------------------------- static files
+
+STATIC_URL = "/static/"
+STATIC_ROOT = FASTCYCLE_HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+MEDIA_ROOT = FASTCYCLE_HOME / "media"
+
+# ---------------------------------------------------------------------------------------------- database
+
+
+def _database() -> dict[str, Any]:
+    url = env.text("DATABASE_URL") or f"sqlite:///{FASTCYCLE_HOME / 'fastcycle.sqlite3'}"
+    try:
+        database: dict[str, Any] = dict(dj_database_url.parse(url))
+    except (ValueError, dj_database_url.ParseError) as error:
+        raise env.BadSetting("DATABASE_URL must be an address such as postgres://user@host/name") from error
+    database["CONN_MAX_AGE"] = None
+    if database["ENGINE"].endswith("sqlite3"):
+        database["OPTIONS"] = {
+            # A writer takes the lock when it begins, so that two writers wait instead of failing half way.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;",
+        }
+    else:
+        database["CONN_HEALTH_CHECKS"] = True
+    return database
+
+
+DATABASES = {"default": _database()}
+
+# ---------------------------------------------------------------------------------------------- Redis
+
+
+def _private_socket() -> Path:
+    path = FASTCYCLE_HOME / "redis" / "redis.sock"
+    if len(os.fsencode(path)) < 100:  # the system's limit for such a path is 104 to 108 bytes
+        return path
+    digest = hashlib.sha256(os.fsencode(FASTCYCLE_HOME)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"fastcycle-{digest}" / "redis.sock"
+
+
+REDIS_SOCKET = None if env.text("REDIS_URL") else _private_socket()
+REDIS_URL = (
+    env.address("REDIS_URL", schemes=("redis", "rediss", "unix"))
+    if REDIS_SOCKET is None
+    else f"unix://{REDIS_SOCKET}"
+)
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "fc:channels"},
+    }
+}
+
+# ---------------------------------------------------------------------------------------------- Celery
+
+
+def _broker_url() -> str:
+    parts = urlsplit(REDIS_URL)
+    if parts.scheme != "unix":
+        return REDIS_URL
+    return f"redis+socket://{parts.path}?virtual_host={parse_qs(parts.query).get('db', ['0'])[0]}"
+
+
+CELERY_BROKER_URL = _broker_url()
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "global_keyprefix": "fc:celery:",
+    "visibility_timeout": 600,  # seconds after which a task that nobody acknowledged is given to another
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "max_retries": 3,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.5,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_DEFAULT_QUEUE = "analysis"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_TASK_ROUTES = {
+    "trading.refresh_instruments": {"queue": "analysis"},
+    "trading.*": {"queue": "trading"},
+    "monitoring.*": {"queue": "analysis"},
+    "intelligence.*": {"queue": "analysis"},
+}
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+# An entry that was not fetched within its own interval is dropped: the next one says the same.
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "trading upkeep": {"task": "trading.run_upkeep", "schedule": 2.0, "options": {"expires": 2}},
+    "trading reconcile": {
+        "task": "trading.reconcile",
+        "schedule": 60.0,
+        "kwargs": {"reason": "schedule"},
+        "options": {"expires": 60},
+    },
+    "trading instruments": {
+        "task": "trading.refresh_instruments",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
+}
+
+# ---------------------------------------------------------------------------------------------- logging
+
+LOG_LEVEL = env.choice("LOG_LEVEL", allowed=("debug", "info", "warning", "error"), default="info").upper()
+logs.configure_structlog()
+LOGGING = logs.build_config(folder=LOGS_DIR, process=logs.process_name(sys.argv), level=LOG_LEVEL)

@@ -1,0 +1,8 @@
+"""Routes of the site: the admin, and all that monitoring shows."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]

@@ -1,0 +1,1 @@
+"""Learning from the ledger: acts only through the doors of trading."""

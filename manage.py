@@ -1,0 +1,26 @@
+#!/usr/bin/env python
+"""The command line of Fast-Cycle: every process and every act of the operator starts here."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+from fastcycle.env import BadSetting
+
+
+def main() -> int:
+    """Run one management command; a setting that cannot be used ends it with one line."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fastcycle.settings")
+    try:
+        execute_from_command_line(sys.argv)
+    except BadSetting as error:
+        sys.stderr.write(f"fast-cycle: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
