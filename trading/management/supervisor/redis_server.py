@@ -27,7 +27,7 @@ def find_program() -> str:
         if path:
             return path
     try:
-        return str(get_binary_path("valkey-server"))
+        return str(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
         raise NoRedisServer("no redis-server found: install one, or set REDIS_URL") from error
 
