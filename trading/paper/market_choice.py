@@ -1,0 +1,41 @@
+"""Which market the options ask for, made and ready to run.
+
+server.py calls this once. Markets know nothing of options, options nothing of markets; this is the bridge.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trading.paper.catalogue import Catalogue
+from trading.paper.config import ConfigError, PaperConfig
+from trading.paper.markets.base import Clock, Market
+from trading.paper.markets.candles import open_candle_market, symbols_in
+from trading.paper.markets.synthetic import SyntheticMarket
+
+
+def listed_symbols(config: PaperConfig) -> list[str] | None:
+    """Give the symbols to list: those asked for, else those of the data, else None for the usual ones."""
+    if config.symbols is not None:
+        return list(config.symbols)
+    if config.market == "candles":
+        return symbols_in(_folder(config))
+    return None
+
+
+def choose_market(config: PaperConfig, *, catalogue: Catalogue, clock: Clock) -> Market:
+    """Make the market of the options.
+
+    Raises:
+        ConfigError: The market needs an option that is missing.
+        MarketDataError: The data cannot be used.
+    """
+    if config.market == "candles":
+        return open_candle_market(catalogue, folder=_folder(config), clock=clock, speed=config.speed)
+    return SyntheticMarket(catalogue, symbols=list(catalogue), clock=clock, seed=config.seed)
+
+
+def _folder(config: PaperConfig) -> Path:
+    if config.data_dir is None:
+        raise ConfigError(f"--data must name a folder when --market is {config.market}")
+    return config.data_dir

@@ -1,0 +1,133 @@
+"""Builds the paper venue from its options and serves it: REST, streams, WS API and control on one port.
+
+`run` is the whole life of the process, for `python -m trading.paper` and for the Django command; `build_app`
+is for tests that serve it themselves. Stands alone: nothing of Django, nothing of our other packages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from trading.paper.catalogue import default_catalogue
+from trading.paper.config import ConfigError, PaperConfig
+from trading.paper.control import add_control_routes
+from trading.paper.engine import Engine
+from trading.paper.faults import VenueClock
+from trading.paper.market_choice import choose_market, listed_symbols
+from trading.paper.markets.base import Market, MarketDataError
+from trading.paper.rest import RestDoor
+from trading.paper.socket_doors import SocketDoors
+from trading.paper.store import Store, StoreError
+from trading.paper.venue import Venue
+
+log = logging.getLogger("trading.paper.server")
+
+VENUE = web.AppKey("venue", Venue)
+MARKET_TASK = web.AppKey("market_task", asyncio.Task[None])
+MAX_BODY_BYTES = 1 << 20
+SHUTDOWN_S = 2.0
+
+
+def build_app(config: PaperConfig) -> web.Application:
+    """Make the server; its market begins to run when it starts.
+
+    Raises:
+        ConfigError: The symbols, the data or the state file cannot be used.
+    """
+    venue, market = build_venue(config)
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app[VENUE] = venue
+    doors = SocketDoors(venue)
+    app.router.add_get("/ws", doors.raw_streams)
+    app.router.add_get("/ws/{names:.*}", doors.raw_streams)
+    app.router.add_get("/stream", doors.combined_streams)
+    app.router.add_get("/ws-api/v3", doors.ws_api)
+    add_control_routes(app, venue)
+    app.router.add_route("*", "/{path:.*}", RestDoor(venue.dispatcher).handle)
+
+    async def live(app: web.Application) -> AsyncIterator[None]:
+        app[MARKET_TASK] = asyncio.create_task(venue.run(market))
+        yield
+        app[MARKET_TASK].cancel()
+        await asyncio.wait([app[MARKET_TASK]])
+
+    async def say_goodbye(app: web.Application) -> None:
+        venue.close()
+
+    app.cleanup_ctx.append(live)
+    app.on_shutdown.append(say_goodbye)
+    return app
+
+
+def build_venue(config: PaperConfig) -> tuple[Venue, Market]:
+    """Make the venue and its market, with the orders and balances of an earlier run if there are any.
+
+    Raises:
+        ConfigError: The symbols, the data or the state file cannot be used.
+    """
+    clock = VenueClock()
+    try:
+        catalogue = default_catalogue(listed_symbols(config))
+        market = choose_market(config, catalogue=catalogue, clock=clock)
+        store = Store(config.state_file)
+        engine = Engine(catalogue=catalogue, balances=config.balances, clock=clock)
+        store.restore(engine)
+    except (ValueError, MarketDataError) as error:
+        raise ConfigError(str(error)) from error
+    except StoreError as error:
+        raise ConfigError(f"--state {config.state_file} cannot be used: {error}") from error
+    return Venue(config, catalogue=catalogue, engine=engine, clock=clock, store=store), market
+
+
+def run(config: PaperConfig) -> int:
+    """Serve until SIGTERM or SIGINT; give the exit status.
+
+    Raises:
+        ConfigError: An option that only shows itself when used: a taken port, an unusable file.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    return asyncio.run(_serve(config))
+
+
+async def _serve(config: PaperConfig) -> int:
+    app = build_app(config)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, config.host, config.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(
+                f"--port must be a free port on {config.host}, {config.port} is not: {error.strerror}"
+            ) from error
+        host, port = runner.addresses[0][:2]
+        sys.stderr.write(f"paper venue ready on http://{host}:{port}\n")
+        sys.stderr.flush()
+        return await _until_stopped(app[MARKET_TASK])
+    finally:
+        await runner.cleanup()
+
+
+async def _until_stopped(market: asyncio.Task[None]) -> int:
+    """Wait for a signal (status 0) or for the market to fail (status 1)."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait([waiting, market], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await waiting
+    if not market.done():
+        return 0
+    log.error("market_failed", exc_info=market.exception())
+    return 1
