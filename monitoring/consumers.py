@@ -1,0 +1,111 @@
+"""The dashboard's WebSocket: a snapshot first, then numbered events, prices and the live part.
+
+One consumer per open page. It only listens to `trading.events` and reads; the only thing that a page may
+ask for is a fresh snapshot. Acts go through trading's own pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from monitoring import live, snapshot
+from trading.events import GROUP
+
+log = logging.getLogger(__name__)
+
+LIVE_EVERY_S = 1.0
+# A page that finds a gap asks again; more often than this it would only hurt itself.
+SNAPSHOT_EVERY_S = 0.5
+NOT_LOGGED_IN = 4401
+WRONG_ORIGIN = 4403
+
+
+class DashboardConsumer(AsyncWebsocketConsumer):
+    """One page of one operator."""
+
+    groups = (GROUP,)  # joined before connect(), so that no event falls between snapshot and events
+
+    async def connect(self) -> None:
+        """Accept an operator of this site and send the snapshot; others learn why by the close code."""
+        self._seq = 0
+        self._task: asyncio.Task[None] | None = None
+        self._asked = asyncio.Event()
+        await self.accept()
+        if not _is_same_origin(self.scope):
+            await self.close(WRONG_ORIGIN)
+        elif not self.scope["user"].is_authenticated:
+            await self.close(NOT_LOGGED_IN)
+        else:
+            await self._send_snapshot()
+            self._task = asyncio.create_task(self._tell_forever())
+
+    async def disconnect(self, code: int) -> None:
+        """Stop telling."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Note that the page wants a fresh snapshot; anything else is ignored."""
+        if text_data == "snapshot":
+            self._asked.set()
+
+    async def fc_events(self, message: dict[str, Any]) -> None:
+        """Pass numbered events on, but those that the snapshot already contains."""
+        fresh = [event for event in message["events"] if event["seq"] > self._seq]
+        if fresh and self._task is not None:
+            await self._send("events", fresh)
+
+    async def fc_prices(self, message: dict[str, Any]) -> None:
+        """Pass prices on."""
+        if self._task is not None:
+            await self._send("prices", message["prices"])
+
+    async def _send(self, kind: str, data: Any) -> None:
+        await self.send(text_data=json.dumps({"type": kind, "data": data}, separators=(",", ":")))
+
+    async def _send_snapshot(self) -> None:
+        state = await database_sync_to_async(_build_snapshot)()
+        self._seq = state["seq"]
+        await self._send("snapshot", state)
+
+    async def _tell_forever(self) -> None:
+        """Send the live part every second, and a snapshot whenever the page asked for one."""
+        while True:
+            try:
+                await self._tell_once()
+            except Exception:  # the rim of a task: the page shows the age of what it has
+                log.exception("dashboard of %s not told", self.scope["user"])
+                await asyncio.sleep(LIVE_EVERY_S)
+
+    async def _tell_once(self) -> None:
+        try:
+            await asyncio.wait_for(self._asked.wait(), LIVE_EVERY_S)
+        except TimeoutError:
+            await self._send("live", await database_sync_to_async(_build_live)())
+            return
+        self._asked.clear()
+        await self._send_snapshot()
+        await asyncio.sleep(SNAPSHOT_EVERY_S)
+
+
+def _build_snapshot() -> snapshot.Snapshot:
+    return snapshot.build_snapshot(now=live.utc_now())
+
+
+def _build_live() -> snapshot.Live:
+    now = live.utc_now()
+    return snapshot.build_live(now=now, reading=live.read(now=now))
+
+
+def _is_same_origin(scope: dict[str, Any]) -> bool:
+    """Say whether the page came from this host; a browser always tells where it came from."""
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode()
+    return not origin or urlsplit(origin).netloc == headers.get(b"host", b"").decode()

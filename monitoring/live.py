@@ -1,0 +1,66 @@
+"""The door to what is live: one Redis client per process, one reading of everything that moves.
+
+Called by the snapshot, the consumer, the health page and the status command. It never raises for a Redis
+that is away: the reading then says that nothing is known.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import redis
+from django.conf import settings
+
+from trading.domain.values import to_ms
+from trading.selectors import live
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Read the clock: the rim where monitoring learns what time it is."""
+    return datetime.now(UTC)
+
+
+@lru_cache(maxsize=1)
+def get_client() -> redis.Redis:
+    """Give the process's client; it connects at its first use."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2.0, socket_connect_timeout=2.0)
+
+
+def read(*, now: datetime) -> live.LiveReading | None:
+    """Give one reading of the shared memory, or None when it does not answer."""
+    try:
+        return live.read_live(get_client(), now_ms=to_ms(now))
+    except redis.RedisError as error:
+        log.warning("live reading failed: %s", error)
+        return None
+
+
+def read_why_not(worker_ids: list[int]) -> dict[int, live.WhyNot]:
+    """Give why each worker did not trade; empty when nobody can say."""
+    try:
+        return live.read_why_not(get_client(), worker_ids)
+    except redis.RedisError as error:
+        log.warning("denials could not be read: %s", error)
+        return {}
+
+
+def redis_answers() -> bool:
+    """Say whether Redis answers."""
+    try:
+        return bool(get_client().ping())
+    except redis.RedisError:
+        return False
+
+
+def redis_pid() -> int | None:
+    """Give the process id of Redis where it is on this machine (a Unix socket), else None."""
+    if not settings.REDIS_URL.startswith("unix:"):
+        return None
+    try:
+        return int(get_client().info("server")["process_id"])
+    except redis.RedisError:
+        return None

@@ -1,0 +1,146 @@
+"""The dashboard's whole state as typed dictionaries: what is stored, and what is live.
+
+Called by the consumer and the status command. Each stored part has the very shape of its event's payload,
+so that an old snapshot plus the events since is a new snapshot. Reads only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TypedDict
+
+from monitoring import live, rules
+from trading import events
+from trading.domain.risk import TradingState
+from trading.domain.values import to_ms
+from trading.selectors import overview, trades, workers
+from trading.selectors.live import LiveReading, StreamStatus, WhyNot
+
+CLOSED_TRADES = 30
+ORDERS = 30
+JOURNAL_ROWS = 30
+
+
+class Snapshot(TypedDict):
+    """Everything stored that the dashboard shows; events numbered above `seq` come on top."""
+
+    seq: int
+    at_ms: int
+    control: events.ControlPayload
+    workers: list[events.WorkerPayload]
+    open_trades: list[events.TradePayload]
+    closed_trades: list[events.TradePayload]
+    orders: list[events.OrderPayload]
+    journal: list[events.JournalPayload]
+    figures: list[overview.ClosedFigures]
+    tick_sizes: dict[str, str]
+    live: Live
+
+
+class Live(TypedDict):
+    """What has no number: streams, prices, health. It is sent again and again."""
+
+    at_ms: int
+    health: dict[str, Any]
+    feed: dict[str, Any] | None
+    user_stream: dict[str, Any] | None
+    api: dict[str, Any]
+    cache: dict[str, Any]
+    processes: list[dict[str, Any]]
+    why_not: dict[int, WhyNot]
+    unprotected_s_total: float
+    prices: list[list[Any]]
+
+
+def build_snapshot(*, now: datetime) -> Snapshot:
+    """Read the stored state with the number of the newest event that it surely contains.
+
+    The number is read first: an event that is sent while the rows are read is then applied once more,
+    which changes nothing, instead of being lost.
+    """
+    reading = live.read(now=now)
+    control = overview.get_control()
+    open_trades = trades.list_open()
+    quoted = set(reading.quotes) if reading else set()
+    return Snapshot(
+        seq=reading.seq if reading else 0,
+        at_ms=to_ms(now),
+        control=events.control_payload(control) if control else _never_set(),
+        workers=[events.worker_payload(worker) for worker in workers.list_workers()],
+        open_trades=[events.trade_payload(trade) for trade in open_trades],
+        closed_trades=[events.trade_payload(trade) for trade in trades.list_closed(CLOSED_TRADES)],
+        orders=[events.order_payload(order) for order in overview.list_orders(ORDERS)],
+        journal=[events.journal_payload(entry) for entry in overview.list_journal(JOURNAL_ROWS)],
+        figures=overview.closed_figures(now=now),
+        tick_sizes=overview.tick_sizes(quoted | {trade.symbol for trade in open_trades}),
+        live=build_live(now=now, reading=reading, with_prices=True),
+    )
+
+
+def build_live(*, now: datetime, reading: LiveReading | None, with_prices: bool = False) -> Live:
+    """Judge one reading; prices are left out where the feed's own messages carry them."""
+    worker_ids = [worker.id for worker in workers.list_workers()]
+    health = rules.judge(health_inputs(reading, unprotected=unprotected_symbols(now=now)))
+    quotes = reading.quotes.items() if reading and with_prices else ()
+    return Live(
+        at_ms=to_ms(now),
+        health={
+            "score": health.score,
+            "losses": [asdict(loss) for loss in health.losses],
+            "unknown": list(health.unknown),
+        },
+        feed=stream_json(reading.feed if reading else None),
+        user_stream=stream_json(reading.user_stream if reading else None),
+        api=asdict(reading.api) if reading else {},
+        cache={"hit_ratio": reading.cache_hit_ratio if reading else None},
+        processes=[asdict(process) for process in reading.processes] if reading else [],
+        why_not=live.read_why_not(worker_ids) if reading else {},
+        unprotected_s_total=round(trades.unprotected_s_total(now=now), 3),
+        prices=[[symbol, quote["bid"], quote["ask"], quote["arrival_ms"]] for symbol, quote in quotes],
+    )
+
+
+def unprotected_symbols(*, now: datetime) -> tuple[str, ...]:
+    """Give the symbols of positions that are held and that nothing protects at this moment."""
+    return tuple(
+        trade.symbol
+        for trade in trades.list_open()
+        if trade.unprotected_since is not None and trade.unprotected_since <= now and trade.qty > 0
+    )
+
+
+def health_inputs(reading: LiveReading | None, *, unprotected: tuple[str, ...]) -> rules.HealthInputs:
+    """Put one reading into the terms of the health rules."""
+    feed = reading.feed if reading else None
+    user_stream = reading.user_stream if reading else None
+    api = reading.api if reading else None
+    return rules.HealthInputs(
+        is_reading=reading is not None,
+        feed_is_connected=feed.is_connected if feed else None,
+        price_age_s=_seconds(feed),
+        user_stream_is_connected=user_stream.is_connected if user_stream else None,
+        user_stream_age_s=_seconds(user_stream),
+        unprotected_symbols=unprotected,
+        weight_ratio=api.weight_ratio if api else None,
+        error_ratio=api.errors_ratio if api else None,
+        processes=frozenset(process.name for process in reading.processes) if reading else frozenset(),
+    )
+
+
+def _seconds(stream: StreamStatus | None) -> float | None:
+    return stream.age_ms / 1000 if stream and stream.age_ms is not None else None
+
+
+def stream_json(stream: StreamStatus | None) -> dict[str, Any] | None:
+    """Give a stream's status in the names that scripts outside rely on."""
+    if stream is None:
+        return None
+    figures = asdict(stream)
+    return {"connected": figures.pop("is_connected"), **figures}
+
+
+def _never_set() -> events.ControlPayload:
+    return events.ControlPayload(
+        state=TradingState.ACTIVE.value, changed_at_ms=None, changed_by="", reason="never changed"
+    )

@@ -1,0 +1,167 @@
+"""The status of the whole system as one dictionary of documented shape, and as a table for people.
+
+Called by the status command. The names of the fields are relied upon by scripts outside; what is not known
+is null, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import psutil
+from django.conf import settings
+
+from monitoring import live, rules
+from monitoring.snapshot import health_inputs, stream_json, unprotected_symbols
+from trading import events
+from trading.domain.values import to_ms
+from trading.selectors import overview, trades, workers
+from trading.selectors.live import ApiFigures, LiveReading
+
+MIB = 1024 * 1024
+
+
+def build_status(*, now: datetime) -> dict[str, Any]:
+    """Give the status; amounts are exact text, `alerts` are the points that health loses at this moment."""
+    reading = live.read(now=now)
+    health = rules.judge(health_inputs(reading, unprotected=unprotected_symbols(now=now)))
+    return {
+        "health": health.score,
+        "unknown": list(health.unknown),
+        "venue": settings.VENUE.name,
+        "trading_state": overview.get_trading_state(),
+        "workers": [dict(events.worker_payload(worker)) for worker in workers.list_workers()],
+        "open_trades": _open_trades(now=now),
+        "closed_trades": trades.count_closed(),
+        "figures": overview.closed_figures(now=now),
+        "orders": trades.order_counts(),
+        "feed": stream_json(reading.feed if reading else None),
+        "user_stream": stream_json(reading.user_stream if reading else None),
+        "api": asdict(reading.api if reading else ApiFigures()),
+        "cache": {"hit_ratio": reading.cache_hit_ratio if reading else None},
+        "alerts": [asdict(loss) for loss in health.losses],
+        "processes": _processes(reading),
+        "unprotected_s_total": round(trades.unprotected_s_total(now=now), 3),
+    }
+
+
+def _open_trades(*, now: datetime) -> list[dict[str, Any]]:
+    rows = [events.trade_payload(trade) for trade in trades.list_open()]
+    return [
+        {
+            **row,
+            "protected": row["is_protected"],
+            "unprotected_s": round(row["unprotected_s"] + _running_s(row, now_ms=to_ms(now)), 3),
+        }
+        for row in rows
+    ]
+
+
+def _running_s(row: events.TradePayload, *, now_ms: int) -> float:
+    since_ms = row["unprotected_since_ms"]
+    return max(now_ms - since_ms, 0) / 1000 if since_ms is not None else 0.0
+
+
+def _processes(reading: LiveReading | None) -> list[dict[str, Any]]:
+    found: list[tuple[str, int]] = [(each.name, each.pid) for each in reading.processes] if reading else []
+    redis_pid = live.redis_pid()
+    if redis_pid is not None:
+        found.append(("redis", redis_pid))
+    return [{"name": name, "pid": pid, **_memory(pid)} for name, pid in found]
+
+
+def _memory(pid: int) -> dict[str, float | None]:
+    """Give the memory of a process on this machine; null where it is elsewhere, gone or not ours."""
+    try:
+        figures = psutil.Process(pid).memory_full_info()
+    except psutil.Error:
+        return {"rss_mb": None, "pss_mb": None}
+    pss = getattr(figures, "pss", None)  # Linux only
+    return {
+        "rss_mb": round(figures.rss / MIB, 1),
+        "pss_mb": round(pss / MIB, 1) if pss is not None else None,
+    }
+
+
+def to_text(status: Mapping[str, Any]) -> str:
+    """Give the status as lines for a terminal."""
+    lines = [
+        f"health       {status['health']} of 100",
+        *(f"             -{alert['points']} {alert['code']}: {alert['text']}" for alert in status["alerts"]),
+        f"not known    {', '.join(status['unknown']) or 'nothing'}",
+        f"venue        {status['venue']}",
+        f"trading      {status['trading_state']}",
+        f"feed         {_stream_line(status['feed'])}",
+        f"user stream  {_stream_line(status['user_stream'])}",
+        f"api          {_api_line(status['api'])}",
+        f"unprotected  {status['unprotected_s_total']} s in all trades so far",
+        f"orders       {_counts(status['orders'])}",
+        f"closed       {status['closed_trades']} trades",
+        *(
+            f"             {row['pnl']} {row['quote_asset']} after {row['fees']} fees, {row['wins']} won"
+            for row in status["figures"]
+        ),
+        "",
+        *_table(
+            ("WORKER", "STATE", "STRATEGY", "INTERVAL", "BUDGET"),
+            (
+                (row["name"], row["state"], row["strategy"], row["interval"], row["budget"])
+                for row in status["workers"]
+            ),
+        ),
+        "",
+        *_table(
+            ("OPEN TRADE", "STATE", "QTY", "ENTRY", "PROTECTED", "UNPROTECTED S"),
+            (
+                (
+                    row["symbol"],
+                    row["state"],
+                    row["qty"],
+                    row["avg_entry_price"],
+                    "yes" if row["protected"] else "NO",
+                    row["unprotected_s"],
+                )
+                for row in status["open_trades"]
+            ),
+        ),
+        "",
+        *_table(
+            ("PROCESS", "PID", "RSS MB", "PSS MB"),
+            ((row["name"], row["pid"], row["rss_mb"], row["pss_mb"]) for row in status["processes"]),
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _stream_line(stream: Mapping[str, Any] | None) -> str:
+    if stream is None:
+        return "not known"
+    state = "connected" if stream["connected"] else "NOT CONNECTED"
+    return (
+        f"{state}, newest message {_known(stream['age_ms'])} ms old, up {_known(stream['uptime_ratio'])} of 1"
+    )
+
+
+def _api_line(api: Mapping[str, Any]) -> str:
+    weight = f"weight {_known(api['weight_1m'])} of {_known(api['weight_limit'])}"
+    return f"{weight}, {_known(api['requests_1m'])} requests, {_known(api['errors_ratio'])} of 1 failed"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {status}" for status, number in sorted(counts.items())) or "none"
+
+
+def _known(value: object) -> str:
+    return "?" if value is None else str(value)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> list[str]:
+    cells = [head, *(tuple(_known(value) for value in row) for row in rows)]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(head))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]

@@ -1,0 +1,20 @@
+"""Routes of monitoring: pages for `fastcycle.urls`, WebSocket for `fastcycle.asgi`."""
+
+from __future__ import annotations
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from django.urls import path
+
+from monitoring import consumers, views
+
+app_name = "monitoring"
+
+urlpatterns = [
+    path("", views.dashboard, name="dashboard"),
+    path("healthz", views.healthz, name="healthz"),
+]
+
+websocket_application = AuthMiddlewareStack(
+    URLRouter([path("ws/dashboard", consumers.DashboardConsumer.as_asgi())])
+)

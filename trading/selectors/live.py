@@ -1,0 +1,171 @@
+"""Reads of what is happening now, from the shared Redis: quotes, streams, processes, API, denials.
+
+Called by monitoring and by commands with a client of their choice; one round trip a reading. Reads only.
+What is absent is None, never 0: a key that expired means that nobody knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import redis
+
+QUOTES_KEY = "fc:quotes"
+FEED_KEY = "fc:feed"
+USER_STREAM_KEY = "fc:user_stream"
+PROCESS_PREFIX = "fc:process:"
+DENIALS_PREFIX = "fc:denials:"
+DECISIONS_PREFIX = "fc:last_decision:"
+SEQUENCE_KEY = "fc:event_seq"
+# Every role that `manage.py up` starts and that reports its heartbeat; the venue and Redis have none.
+PROCESS_NAMES = ("web", "feed", "executions", "trader", "analyst", "beat")
+
+
+class LiveQuote(TypedDict):
+    """Best bid and ask as text, exact, and when they arrived here."""
+
+    bid: str
+    ask: str
+    arrival_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """What a stream says about itself. `age_ms` counts from its last frame; None = none came yet."""
+
+    is_connected: bool
+    age_ms: int | None
+    uptime_ratio: float | None
+    reconnects: int | None
+    unknown_messages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """A role that reported a heartbeat within the last seconds."""
+
+    name: str
+    pid: int
+    started_at_ms: int
+    beat_age_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFigures:
+    """REST requests of all processes in the last minute; None = not known (say, no request yet)."""
+
+    weight_1m: int | None = None
+    weight_limit: int | None = None
+    requests_1m: int | None = None
+    errors_ratio: float | None = None
+
+    @property
+    def weight_ratio(self) -> float | None:
+        """Part of the weight budget that is used."""
+        return (
+            self.weight_1m / self.weight_limit if self.weight_1m is not None and self.weight_limit else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReading:
+    """One look at the shared memory of all processes."""
+
+    seq: int
+    feed: StreamStatus | None
+    user_stream: StreamStatus | None
+    processes: tuple[ProcessStatus, ...]
+    api: ApiFigures
+    cache_hit_ratio: float | None
+    quotes: dict[str, LiveQuote] = field(default_factory=dict)
+
+
+class WhyNot(TypedDict):
+    """Why a worker did not trade: counts by denial code, and its newest decisions, newest first."""
+
+    denials: dict[str, int]
+    decisions: list[dict[str, Any]]
+
+
+def read_live(client: redis.Redis, *, now_ms: int) -> LiveReading:
+    """Read everything that the dashboard's health and prices need. Raises redis.RedisError."""
+    keys = [SEQUENCE_KEY, FEED_KEY, USER_STREAM_KEY, *(f"{PROCESS_PREFIX}{name}" for name in PROCESS_NAMES)]
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.mget(keys)
+        pipeline.hgetall(QUOTES_KEY)
+        values, quotes = pipeline.execute()
+    return LiveReading(
+        seq=int(values[0] or 0),
+        feed=_stream(values[1], now_ms=now_ms),
+        user_stream=_stream(values[2], now_ms=now_ms),
+        processes=tuple(_processes(zip(PROCESS_NAMES, values[3:], strict=True), now_ms=now_ms)),
+        api=ApiFigures(),
+        cache_hit_ratio=None,
+        quotes={_plain(symbol): _quote(_plain(raw)) for symbol, raw in quotes.items()},
+    )
+
+
+def read_seq(client: redis.Redis) -> int:
+    """Give the number of the newest dashboard event. Raises redis.RedisError."""
+    value = client.get(SEQUENCE_KEY)
+    return int(_plain(value)) if value is not None else 0
+
+
+def read_why_not(client: redis.Redis, worker_ids: Sequence[int]) -> dict[int, WhyNot]:
+    """Give the denials and last decisions of each worker. Raises redis.RedisError."""
+    with client.pipeline(transaction=False) as pipeline:
+        for worker_id in worker_ids:
+            pipeline.hgetall(f"{DENIALS_PREFIX}{worker_id}")
+            pipeline.get(f"{DECISIONS_PREFIX}{worker_id}")
+        replies = pipeline.execute() if worker_ids else []
+    return {
+        worker_id: WhyNot(
+            denials={_plain(code): int(count) for code, count in replies[2 * index].items()},
+            decisions=_lines(replies[2 * index + 1]),
+        )
+        for index, worker_id in enumerate(worker_ids)
+    }
+
+
+def _plain(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _quote(raw: str) -> LiveQuote:
+    bid, _, ask, _, _, arrival_ms = raw.split("|")
+    return LiveQuote(bid=bid, ask=ask, arrival_ms=int(arrival_ms))
+
+
+def _stream(raw: bytes | None, *, now_ms: int) -> StreamStatus | None:
+    if raw is None:
+        return None
+    status: Mapping[str, Any] = json.loads(raw)
+    last_ms = status.get("last_message_ms")
+    return StreamStatus(
+        is_connected=bool(status.get("connected")),
+        age_ms=max(now_ms - int(last_ms), 0) if last_ms else None,
+        uptime_ratio=status.get("uptime_ratio"),
+        reconnects=status.get("reconnects"),
+        unknown_messages=status.get("unknown_messages"),
+    )
+
+
+def _processes(rows: Iterable[tuple[str, bytes | None]], *, now_ms: int) -> Iterable[ProcessStatus]:
+    for name, raw in rows:
+        if raw is not None:
+            beat = json.loads(raw)
+            yield ProcessStatus(
+                name=name,
+                pid=int(beat["pid"]),
+                started_at_ms=int(beat["started_at_ms"]),
+                beat_age_ms=max(now_ms - int(beat["beat_at_ms"]), 0),
+            )
+
+
+def _lines(raw: bytes | None) -> list[dict[str, Any]]:
+    if raw is None:
+        return []
+    return [json.loads(line) for line in _plain(raw).splitlines() if line]

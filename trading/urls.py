@@ -1,0 +1,15 @@
+"""Routes of the operator's acts, beside the admin. Only POST is answered."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from trading import views
+
+app_name = "trading"
+
+urlpatterns = [
+    path("workers/<int:worker_id>/<slug:act>", views.act_on_worker, name="worker"),
+    path("trading-state/<slug:state>", views.set_trading_state, name="trading_state"),
+    path("kill/<slug:level>", views.kill, name="kill"),
+]

@@ -1,0 +1,108 @@
+"""The dashboard's buttons: each is a POST that calls exactly one service and answers with a sentence.
+
+Called by the dashboard's script. Login and the permission to operate are asked for at every one; a refusal
+by a rule is an answer in words, never a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_POST
+
+from trading import bootstrap
+from trading.domain.ports import VenueError
+from trading.domain.risk import TradingState
+from trading.services import control, workers
+
+P = ParamSpec("P")
+PERMISSION = "trading.operate_worker"
+KILL_LEVELS = ("entries", "cancel", "flatten")
+
+
+def _act(
+    view: Callable[Concatenate[HttpRequest, P], str],
+) -> Callable[Concatenate[HttpRequest, P], JsonResponse]:
+    """Guard an act, and turn its sentence or its refusal into JSON."""
+
+    @require_POST
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
+        if not request.user.is_authenticated:
+            return _refuse("Please log in again.", status=401)
+        if not request.user.has_perm(PERMISSION):
+            return _refuse("You may look, but not operate workers.", status=403)
+        try:
+            return JsonResponse({"ok": True, "message": view(request, *args, **kwargs)})
+        except workers.WorkerNotFound as error:
+            return _refuse(str(error), status=404)
+        except workers.NotAllowedNow as error:
+            return _refuse(str(error), status=409)
+        except VenueError as error:
+            return _refuse(f"The venue did not do it: {error}", status=502)
+        except UnknownAct as error:
+            return _refuse(str(error), status=400)
+
+    return guarded
+
+
+class UnknownAct(ValueError):  # noqa: N818 -- named for what is wrong, as the other refusals
+    """The address names no act of ours."""
+
+
+@_act
+def act_on_worker(request: HttpRequest, worker_id: int, act: str) -> str:
+    """Start, stop, drain or flatten one worker."""
+    actor, reason, now = _actor(request), request.POST.get("reason", ""), bootstrap.utc_now()
+    if act == "flatten":
+        venue = bootstrap.get_venue()
+        count = workers.flatten_worker(worker_id, actor=actor, now=now, venue=venue, reason=reason)
+        return f"{count} trades are being closed."
+    acts = {
+        "start": (workers.start_worker, "The worker is started."),
+        "stop": (workers.stop_worker, "The worker is stopped; open trades keep their protection."),
+        "drain": (workers.drain_worker, "The worker opens no more trades and stops when the last is closed."),
+    }
+    if act not in acts:
+        raise UnknownAct(f"act: {act!r} is unknown; allowed are flatten, {', '.join(acts)}")
+    service, sentence = acts[act]
+    service(worker_id, actor=actor, now=now, reason=reason)
+    return sentence
+
+
+@_act
+def set_trading_state(request: HttpRequest, state: str) -> str:
+    """Set what the whole account may do."""
+    if state.upper() not in set(TradingState):
+        raise UnknownAct(f"state: {state!r} is unknown; allowed are {', '.join(TradingState)}")
+    wanted = TradingState(state.upper())
+    reason = request.POST.get("reason", "")
+    control.set_trading_state(wanted, actor=_actor(request), now=bootstrap.utc_now(), reason=reason)
+    return f"Trading is now {wanted}."
+
+
+@_act
+def kill(request: HttpRequest, level: str) -> str:
+    """Pull the kill switch at one of its three levels."""
+    if level not in KILL_LEVELS:
+        raise UnknownAct(f"level: {level!r} is unknown; allowed are {', '.join(KILL_LEVELS)}")
+    left = control.kill(
+        level,
+        actor=_actor(request),
+        now=bootstrap.utc_now(),
+        venue=bootstrap.get_venue(),
+        reason=request.POST.get("reason", "") or "dashboard",
+    )
+    rest = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in left.items())
+    return f"Done ({level}). Left now: {rest or 'nothing'}."
+
+
+def _actor(request: HttpRequest) -> str:
+    return request.user.get_username()
+
+
+def _refuse(message: str, *, status: int) -> JsonResponse:
+    return JsonResponse({"ok": False, "message": message}, status=status)
