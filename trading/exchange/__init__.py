@@ -1,0 +1,1 @@
+"""The venue's wire: signed REST, streams, decoding, faults, and the shared request budget."""

@@ -1,0 +1,301 @@
+"""Signed REST client of one account on one Binance-shaped venue; implements domain.ports.Venue.
+
+python-binance's synchronous Client speaks, signs and names the endpoints; this module gives it the address,
+the budget, exact decimal text, and errors sorted by consequence. Used by trading.bootstrap only. It never
+repeats a call, and never lets a key, a signature or a full URL into an error or a log.
+"""
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import structlog
+from binance.client import Client
+
+from trading.domain.executions import AssetBalance, ExecutionReport, Fill
+from trading.domain.instrument import Instrument
+from trading.domain.market import Candle
+from trading.domain.orders import ListIntent, ListKind, OrderIntent
+from trading.domain.ports import Clock, VenueError
+from trading.domain.values import OrderRole, to_ms
+from trading.exchange import decode, decode_market, encode, faults
+from trading.exchange.fields import as_object
+from trading.exchange.session import LeanSession, open_pool
+from trading.exchange.signing import Signer
+from trading.exchange.throttle import CallClass, Throttle
+
+log = structlog.get_logger(__name__)
+
+# Weights of binance-spot-api-docs rest-api.md, read 2026-07.
+WEIGHT_ORDER = 1
+WEIGHT_QUERY = 4
+WEIGHT_FILLS = 5
+WEIGHT_OPEN_ORDERS = 80
+WEIGHT_ACCOUNT = 20
+WEIGHT_EXCHANGE_INFO = 20
+WEIGHT_STATISTICS = 80
+WEIGHT_KLINES = 2
+WEIGHT_TIME = 1
+
+MAX_KLINES = 1000
+CLOCK_SAMPLES = 3
+CLOCK_AGE_S = 300.0
+T = TypeVar("T")
+Send = Callable[[Any], object]
+NOWHERE = "http://127.0.0.1:9"  # python-binance's futures, margin and web addresses, which are never called
+
+
+class _VenueClient(Client):  # type: ignore[misc]  # python-binance carries no types
+    """python-binance's client at our address, with our signer and our session."""
+
+    def __init__(self, *, rest_url: str, api_key: str, signer: Signer) -> None:
+        # Instance attributes shadow the class's addresses before the base class formats them.
+        self.API_URL = rest_url
+        self.MARGIN_API_URL = self.WEBSITE_URL = self.FUTURES_URL = self.FUTURES_DATA_URL = NOWHERE
+        self.FUTURES_COIN_URL = self.FUTURES_COIN_DATA_URL = self.OPTIONS_URL = self.PAPI_URL = NOWHERE
+        self._rest_url = rest_url
+        self._signer = signer
+        super().__init__(api_key, "", private_key=None if signer.is_hmac else "signed by us", ping=False)
+
+    def _init_session(self) -> LeanSession:
+        return LeanSession(open_pool(self._rest_url), headers=self._get_headers())
+
+    def _init_private_key(self, private_key: str | None, _password: str | None = None) -> str | None:
+        return private_key
+
+    def _generate_signature(self, data: dict[str, Any], uri_encode: bool = True) -> str:  # noqa: FBT001, FBT002 -- as in the base class
+        query = "&".join(
+            f"{name}={quote(value) if name == 'symbol' else value}"
+            for name, value in self._order_params(data)
+        )
+        signature = self._signer.sign(query)
+        return quote(signature, safe="") if uri_encode and not self._signer.is_hmac else signature
+
+
+class BinanceVenue:
+    """One account on one venue. Safe to use from several threads; make it after a fork, not before."""
+
+    def __init__(
+        self,
+        *,
+        rest_url: str,
+        api_key: str,
+        api_secret: str,
+        throttle: Throttle,
+        clock: Clock,
+        private_key_file: str | None = None,
+        recv_window_ms: int = 1500,
+        timeout_s: float = 3.0,
+    ) -> None:
+        signer = Signer(api_secret=api_secret, private_key_file=private_key_file)
+        self._model = _VenueClient(rest_url=rest_url, api_key=api_key, signer=signer)
+        self._model.REQUEST_RECVWINDOW = recv_window_ms
+        self._model.REQUEST_TIMEOUT = timeout_s
+        self._throttle = throttle
+        self._clock = clock
+        self._local = threading.local()
+        self._clock_lock = threading.Lock()
+        self._synced_s: float | None = None
+
+    def submit_order(self, intent: OrderIntent) -> ExecutionReport:
+        """Send one order; the reply's fills are included."""
+        return self._change(
+            lambda client: client._post("order", True, data=encode.order(intent)),
+            decode.order_reply,
+            call=CallClass.ENTRY if intent.role is OrderRole.ENTRY else CallClass.EXIT,
+            orders=1,
+        )
+
+    def submit_list(self, intent: ListIntent) -> Sequence[ExecutionReport]:
+        """Send an order list; one report per order of it."""
+        return self._change(
+            lambda client: client._post(encode.LIST_PATHS[intent.kind], True, data=encode.order_list(intent)),
+            decode.list_reply,
+            call=CallClass.EXIT if intent.kind is ListKind.OCO else CallClass.ENTRY,
+            orders=len(intent.orders),
+        )
+
+    def cancel_order(self, symbol: str, client_order_id: str) -> None:
+        """Cancel one order. Raises OrderNotFound when it is not open (any more).
+
+        The cancel carries the order's own id, so that the order keeps it and stays findable by it.
+        """
+        params = {
+            "symbol": symbol,
+            "origClientOrderId": client_order_id,
+            "newClientOrderId": client_order_id,
+        }
+        self._cancel("order", params)
+
+    def cancel_list(self, symbol: str, client_list_id: str) -> None:
+        """Cancel a whole list. Raises OrderNotFound when it is not open (any more)."""
+        self._cancel("orderList", {"symbol": symbol, "listClientOrderId": client_list_id})
+
+    def query_order(self, symbol: str, client_order_id: str) -> ExecutionReport:
+        """Ask for one order by our id. Raises OrderNotFound. Carries no fills."""
+        params = {"symbol": symbol, "origClientOrderId": client_order_id}
+        report = self._ask_account(
+            lambda client: client._get("order", True, data=params),
+            decode.order_query,
+            weight=WEIGHT_QUERY,
+        )
+        # A cancel from elsewhere gives the order the cancel's id; it is still the one asked for.
+        return replace(report, client_order_id=client_order_id)
+
+    def list_order_fills(self, symbol: str, venue_order_id: int) -> Sequence[Fill]:
+        """All fills of one order."""
+        params = {"symbol": symbol, "orderId": venue_order_id, "limit": 1000}
+        return self._ask_account(
+            lambda client: client._get("myTrades", True, data=params),
+            decode.account_fills,
+            weight=WEIGHT_FILLS,
+        )
+
+    def list_open_orders(self) -> Sequence[ExecutionReport]:
+        """All open orders of the account, ours and foreign ones."""
+        return self._ask_account(
+            lambda client: client._get("openOrders", True, data={}),
+            decode.open_orders,
+            weight=WEIGHT_OPEN_ORDERS,
+        )
+
+    def balances(self) -> Sequence[AssetBalance]:
+        """Balances that are not zero."""
+        return self._ask_account(
+            lambda client: client._get("account", True, data={"omitZeroBalances": "true"}),
+            decode.account_balances,
+            weight=WEIGHT_ACCOUNT,
+        )
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Rules of all symbols; symbols that cannot be read are left out and logged."""
+        listed = self._ask(
+            lambda client: client._get("exchangeInfo", data={"showPermissionSets": "false"}),
+            decode_market.instruments,
+            weight=WEIGHT_EXCHANGE_INFO,
+        )
+        if listed.unknown_filters or listed.left_out:
+            log.warning(
+                "exchange_info_partly_unknown",
+                filters=dict(listed.unknown_filters),
+                left_out=dict(listed.left_out),
+            )
+        return listed.instruments
+
+    def quote_volumes(self) -> dict[str, Decimal]:
+        """24 h volume by symbol, in the quote asset."""
+        return self._ask(
+            lambda client: client._get("ticker/24hr", data={"type": "MINI"}),
+            decode_market.quote_volumes,
+            weight=WEIGHT_STATISTICS,
+        )
+
+    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
+        """The newest closed candles, oldest first; at most 999."""
+        # One more than asked for, because the newest is still open as a rule.
+        params = {"symbol": symbol, "interval": interval, "limit": min(limit + 1, MAX_KLINES)}
+        now_ms = to_ms(self._clock()) + int(self._model.timestamp_offset)
+        closed = self._ask(
+            lambda client: client._get("klines", data=params),
+            lambda reply: decode_market.candles(
+                reply, symbol=symbol, interval=interval, closed_before_ms=now_ms
+            ),
+            weight=WEIGHT_KLINES,
+        )
+        return closed[-limit:]
+
+    def server_time(self) -> datetime:
+        """The venue's clock."""
+        return self._ask(
+            lambda client: client._get("time"),
+            decode_market.server_time,
+            call=CallClass.CANCEL,
+            weight=WEIGHT_TIME,
+        )
+
+    def sync_clock(self) -> float:
+        """Measure how far the venue's clock is ahead of ours, and sign with it from now on.
+
+        Returns:
+            Milliseconds, from the sample with the shortest round trip, taken at its middle.
+        """
+        samples: list[tuple[float, float]] = []
+        for _ in range(CLOCK_SAMPLES):
+            started, sent_at = time.perf_counter(), self._clock()
+            server_at = self.server_time()
+            round_trip_ms = (time.perf_counter() - started) * 1000
+            ahead_ms = (server_at - sent_at).total_seconds() * 1000 - round_trip_ms / 2
+            samples.append((round_trip_ms, ahead_ms))
+        offset_ms = min(samples)[1]
+        self._model.timestamp_offset = offset_ms
+        self._synced_s = time.monotonic()
+        return offset_ms
+
+    def _cancel(self, path: str, params: dict[str, str]) -> None:
+        self._change(
+            lambda client: client._delete(path, True, data=params),
+            lambda reply: as_object(reply, "cancel reply"),
+            call=CallClass.CANCEL,
+        )
+
+    def _change(self, send: Send, read: Callable[[object], T], *, call: CallClass, orders: int = 0) -> T:
+        self._keep_clock(max_age_s=None)
+        self._throttle.reserve(call, weight=WEIGHT_ORDER, orders=orders)
+        return self._exchange(send, read, judge=faults.order_fault)
+
+    def _ask_account(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
+        # What is not known about an order or a balance matters more than a new entry.
+        self._keep_clock(max_age_s=CLOCK_AGE_S)
+        return self._ask(send, read, weight=weight, call=CallClass.CANCEL)
+
+    def _ask(
+        self, send: Send, read: Callable[[object], T], *, weight: int, call: CallClass = CallClass.DATA
+    ) -> T:
+        self._throttle.reserve(call, weight=weight)
+        return self._exchange(send, read, judge=faults.query_fault)
+
+    def _exchange(
+        self, send: Send, read: Callable[[object], T], *, judge: Callable[[Exception], faults.Fault]
+    ) -> T:
+        client = self._client()
+        started = time.perf_counter()
+        fault: faults.Fault | None = None
+        try:
+            return read(send(client))
+        except faults.CALL_ERRORS as error:
+            fault = judge(error)
+        finally:
+            latency_ms = (time.perf_counter() - started) * 1000
+            code = fault.code if isinstance(fault, VenueError) else None
+            self._throttle.settle(client.response, latency_ms=latency_ms, code=code)
+        if isinstance(fault, VenueError) and fault.code == faults.CODE_CLOCK:
+            self._synced_s = None
+        # Raised outside the handler: the library's error carries the signed request.
+        raise fault
+
+    def _client(self) -> Any:
+        # One client per thread, because python-binance keeps the last answer on the object.
+        client = getattr(self._local, "client", None)
+        if client is None:
+            client = self._local.client = copy.copy(self._model)
+        client.response = None
+        client.timestamp_offset = self._model.timestamp_offset
+        return client
+
+    def _keep_clock(self, *, max_age_s: float | None) -> None:
+        """Measure the venue's clock where that was never done, failed the last time, or is too old."""
+        if self._is_clock_fresh(max_age_s):
+            return
+        with self._clock_lock:
+            if not self._is_clock_fresh(max_age_s):
+                self.sync_clock()
+
+    def _is_clock_fresh(self, max_age_s: float | None) -> bool:
+        synced_s = self._synced_s
+        return synced_s is not None and (max_age_s is None or time.monotonic() - synced_s < max_age_s)

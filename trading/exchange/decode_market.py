@@ -1,0 +1,195 @@
+"""Venue JSON about the market into domain objects: symbol rules, candles, quotes, stream frames.
+
+Called by the REST client and the feed. Written from the venue's own pages (binance-spot-api-docs, read
+2026-07): rest-api.md, filters.md, web-socket-streams.md. One odd symbol or filter never hides the others:
+it is counted and left out.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from trading.domain.instrument import Instrument
+from trading.domain.market import Candle, Quote
+from trading.domain.values import ZERO
+from trading.exchange.fields import (
+    MalformedMessage,
+    Payload,
+    UnknownMessage,
+    as_list,
+    as_object,
+    decimal_of,
+    is_true,
+    moment,
+    number,
+    objects,
+    text,
+    whole,
+)
+
+KNOWN_FILTERS = frozenset(
+    {
+        "PRICE_FILTER", "PERCENT_PRICE", "PERCENT_PRICE_BY_SIDE", "LOT_SIZE", "MARKET_LOT_SIZE",
+        "MIN_NOTIONAL", "NOTIONAL", "ICEBERG_PARTS", "MAX_NUM_ORDERS", "MAX_NUM_ALGO_ORDERS",
+        "MAX_NUM_ICEBERG_ORDERS", "MAX_POSITION", "TRAILING_DELTA", "MAX_NUM_ORDER_AMENDS",
+        "MAX_NUM_ORDER_LISTS", "MAX_ASSET",
+    }
+)  # fmt: skip
+KLINE_FIELDS = 11
+
+
+class InstrumentList(NamedTuple):
+    """What exchangeInfo gave: the rules, filters by name that are not known, symbols left out and why."""
+
+    instruments: tuple[Instrument, ...]
+    unknown_filters: Counter[str]
+    left_out: Mapping[str, str]
+
+
+def instruments(payload: object) -> InstrumentList:
+    """Decode GET /api/v3/exchangeInfo.
+
+    Source: rest-api.md, "Exchange information"; filters.md.
+    """
+    found: list[Instrument] = []
+    unknown: Counter[str] = Counter()
+    left_out: dict[str, str] = {}
+    for row in objects(as_object(payload, "exchangeInfo"), "symbols"):
+        try:
+            found.append(instrument(row))
+            unknown.update(name for name in _filter_names(row) if name not in KNOWN_FILTERS)
+        except MalformedMessage as error:
+            left_out[str(row.get("symbol", "?"))[:40]] = str(error)
+    return InstrumentList(tuple(found), unknown, left_out)
+
+
+def instrument(row: Payload) -> Instrument:
+    """Decode the rules of one symbol; a limit that the venue does not name is off (0).
+
+    Filters that are not known are passed over: the venue adds some without notice.
+    """
+    filters = {text(item, "filterType"): item for item in objects(row, "filters")}
+    lot = filters.get("LOT_SIZE")
+    if lot is None:
+        raise MalformedMessage("filters: LOT_SIZE is missing")
+    return Instrument(
+        symbol=text(row, "symbol"),
+        base_asset=text(row, "baseAsset"),
+        quote_asset=text(row, "quoteAsset"),
+        status=text(row, "status"),
+        tick_size=_limit(filters, "PRICE_FILTER", "tickSize"),
+        step_size=number(lot, "stepSize"),
+        min_qty=number(lot, "minQty"),
+        max_qty=number(lot, "maxQty"),
+        market_max_qty=_limit(filters, "MARKET_LOT_SIZE", "maxQty"),
+        min_notional=max(
+            _limit(filters, "NOTIONAL", "minNotional"), _limit(filters, "MIN_NOTIONAL", "minNotional")
+        ),
+        order_types=frozenset(str(word) for word in as_list(row.get("orderTypes"), "orderTypes")),
+        oco_allowed=row.get("ocoAllowed") is True,
+        oto_allowed=row.get("otoAllowed") is True,
+        opo_allowed=row.get("opoAllowed") is True,
+        trailing_allowed=row.get("allowTrailingStop") is True,
+    )
+
+
+def quote_volumes(payload: object) -> dict[str, Decimal]:
+    """Decode GET /api/v3/ticker/24hr into the 24 h volume by symbol, in the quote asset."""
+    rows = as_list(payload, "24 h statistics")
+    return {text(row, "symbol"): number(row, "quoteVolume") for row in rows if isinstance(row, dict)}
+
+
+def server_time(payload: object) -> datetime:
+    """Decode GET /api/v3/time."""
+    return moment(as_object(payload, "time"), "serverTime")
+
+
+def candles(payload: object, *, symbol: str, interval: str, closed_before_ms: int) -> tuple[Candle, ...]:
+    """Decode GET /api/v3/klines and keep what closed before the given venue moment, oldest first.
+
+    Source: rest-api.md, "Kline/Candlestick data": open time, o, h, l, c, volume, close time (inclusive), …
+    """
+    rows = (as_list(row, "kline") for row in as_list(payload, "klines"))
+    decoded = [(_kline_row(row, symbol=symbol, interval=interval), _close_ms(row)) for row in rows]
+    return tuple(candle for candle, close_ms in decoded if close_ms < closed_before_ms)
+
+
+def book_ticker(data: Payload, *, arrived_at: datetime) -> Quote:
+    """Decode `<symbol>@bookTicker`; the venue tells no moment in it.
+
+    Source: web-socket-streams.md, "Individual Symbol Book Ticker Streams".
+    """
+    return Quote(
+        symbol=text(data, "s"),
+        bid=number(data, "b"),
+        bid_qty=number(data, "B"),
+        ask=number(data, "a"),
+        ask_qty=number(data, "A"),
+        event_at=moment(data, "E") if "E" in data else None,
+        arrived_at=arrived_at,
+    )
+
+
+def kline_frame(data: Payload) -> tuple[Candle, bool]:
+    """Decode `<symbol>@kline_<interval>`: the candle, and whether it closed.
+
+    Source: web-socket-streams.md, "Kline/Candlestick Streams for UTC".
+    """
+    kline = as_object(data.get("k"), "k")
+    candle = Candle(
+        symbol=text(kline, "s"),
+        interval=text(kline, "i"),
+        open_ms=whole(kline, "t"),
+        open=_real(kline.get("o"), "o"),
+        high=_real(kline.get("h"), "h"),
+        low=_real(kline.get("l"), "l"),
+        close=_real(kline.get("c"), "c"),
+        volume=_real(kline.get("v"), "v"),
+    )
+    return candle, is_true(kline, "x")
+
+
+def stream_kind(data: Payload) -> str:
+    """Name a market frame: its own event type, or "bookTicker", which carries none.
+
+    Raises:
+        UnknownMessage: Neither an event type nor the shape of a book ticker.
+    """
+    kind = data.get("e")
+    if isinstance(kind, str):
+        return kind
+    if "b" in data and "a" in data and "s" in data:
+        return "bookTicker"
+    raise UnknownMessage(f"market frame with the fields {sorted(map(str, data))[:8]} is not known")
+
+
+def _kline_row(row: Sequence[object], *, symbol: str, interval: str) -> Candle:
+    if len(row) < KLINE_FIELDS or not isinstance(row[0], int):
+        raise MalformedMessage("kline: too short, or no open time")
+    open_, high, low, close, volume = (_real(row[index], f"kline[{index}]") for index in range(1, 6))
+    return Candle(
+        symbol=symbol, interval=interval, open_ms=row[0],
+        open=open_, high=high, low=low, close=close, volume=volume,
+    )  # fmt: skip
+
+
+def _close_ms(row: Sequence[object]) -> int:
+    close_ms = row[6]
+    if not isinstance(close_ms, int):
+        raise MalformedMessage("kline[6]: no close time")
+    return close_ms
+
+
+def _limit(filters: Mapping[str, Payload], kind: str, name: str) -> Decimal:
+    return number(filters[kind], name) if kind in filters else ZERO
+
+
+def _filter_names(row: Payload) -> list[str]:
+    return [text(item, "filterType") for item in objects(row, "filters")]
+
+
+def _real(value: object, name: str) -> float:
+    # Candles feed indicators, which work on floats; the text is checked as a finite decimal first.
+    return float(decimal_of(value, name))
