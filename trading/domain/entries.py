@@ -2,7 +2,8 @@
 
 Called by services.cycle for entries and by services.protection for a position that has lost its exits.
 Pure. The ladder is OPOCO, OTOCO, OCO, SUPERVISED, by what the symbol allows: the first two are one
-request, so a position is never without its exits; the third protects right after the fill.
+request, so a position is never without its exits; the third protects right after the fill, and so does
+the fourth by a plain stop, whose target is watched from here.
 """
 
 from dataclasses import dataclass
@@ -105,6 +106,13 @@ def plan_protection(
     return _exit_list(
         key, attempt, exits, qty=instrument.fit_qty(qty), kind=ListKind.OCO, instrument=instrument
     )
+
+
+def plan_stop(
+    key: str, attempt: int, exits: ExitPrices, *, qty: Decimal, instrument: Instrument
+) -> OrderIntent:
+    """Give the plain stop that protects a held quantity where the symbol allows no order lists."""
+    return _stop_order(key, attempt, exits, qty=instrument.fit_qty(qty), instrument=instrument)
 
 
 def plan_market_exit(key: str, attempt: int, *, qty: Decimal, instrument: Instrument) -> OrderIntent:

@@ -48,11 +48,16 @@ class Instrument:
     @property
     def protection(self) -> ProtectionMode:
         """Give the best protection that the symbol allows."""
-        if not self.oco_allowed:
+        if not self.oco_allowed or not self.stop_allowed:
             return ProtectionMode.SUPERVISED
         if self.opo_allowed:
             return ProtectionMode.OPOCO
         return ProtectionMode.OTOCO if self.oto_allowed else ProtectionMode.OCO
+
+    @property
+    def stop_allowed(self) -> bool:
+        """Tell whether a stop may rest at the venue at all."""
+        return self.stop_is_market or "STOP_LOSS_LIMIT" in self.order_types
 
     @property
     def stop_is_market(self) -> bool:

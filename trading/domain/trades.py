@@ -32,6 +32,7 @@ class ExitReason(StrEnum):
     FLATTEN = "FLATTEN"
     UNPROTECTED = "UNPROTECTED"  # could not be protected, sold by the watchdog
     MANUAL = "MANUAL"
+    DUST = "DUST"  # what was bought is too small to sell
 
 
 @dataclass(frozen=True, slots=True)

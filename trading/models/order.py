@@ -46,6 +46,8 @@ class Order(models.Model):
     venue_order_id = models.BigIntegerField(null=True)
     filled_qty = ExactDecimalField(default=0, help_text="Sum of the fills that we hold")
     filled_notional = FigureField(default=0)
+    reported_qty = ExactDecimalField(default=0, help_text="Largest filled quantity that the venue named")
+    fills_missing = models.BooleanField(default=False, help_text="The venue filled more than we hold fills for")
 
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True)
@@ -59,6 +61,10 @@ class Order(models.Model):
                 fields=["status"],
                 condition=Q(status__in=[status.value for status in UNRESOLVED]),
                 name="order_unresolved",
+            ),
+            # reconcile: orders whose fills must be asked for.
+            models.Index(
+                fields=["fills_missing"], condition=Q(fills_missing=True), name="order_fills_missing"
             ),
             models.Index(fields=["-created_at"], name="order_newest"),
         ]

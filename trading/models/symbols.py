@@ -63,16 +63,16 @@ class BlacklistEntry(models.Model):
 
 
 class Balance(models.Model):
-    """One asset of the account: what the venue last said, and what our ledger started from.
+    """One asset of the account: what the venue last said, and what our ledger says.
 
-    `opening` is the total at the first reconcile; opening + fills - fees must equal the venue's total,
-    unless money was moved by others, which reconcile reports as a difference.
+    `ledger` starts as the venue's total at the first reconcile and moves with every fill and fee that
+    is booked, in the same transaction. It must equal free + locked; reconcile reports a difference.
     """
 
     asset = models.CharField(max_length=20, primary_key=True)
-    free = ExactDecimalField()
-    locked = ExactDecimalField()
-    opening = ExactDecimalField()
+    free = ExactDecimalField(default=0)
+    locked = ExactDecimalField(default=0)
+    ledger = ExactDecimalField(default=0)
     updated_at = models.DateTimeField()
 
     def __str__(self) -> str:

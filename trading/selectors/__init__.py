@@ -1,0 +1,1 @@
+"""Everything that reads for others: rows as domain objects, never a write."""

@@ -1,0 +1,61 @@
+"""Reads about symbols: rules, volumes, blacklist."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models import Q
+
+from trading.domain.instrument import Instrument
+from trading.domain.universe import ListedSymbol
+from trading.models import BlacklistEntry, InstrumentRow
+
+
+def to_instrument(row: InstrumentRow) -> Instrument:
+    """Give the rules of a stored symbol."""
+    return Instrument(
+        symbol=row.symbol,
+        base_asset=row.base_asset,
+        quote_asset=row.quote_asset,
+        status=row.status,
+        tick_size=row.tick_size,
+        step_size=row.step_size,
+        min_qty=row.min_qty,
+        max_qty=row.max_qty,
+        market_max_qty=row.market_max_qty,
+        min_notional=row.min_notional,
+        order_types=frozenset(row.order_types),
+        oco_allowed=row.oco_allowed,
+        oto_allowed=row.oto_allowed,
+        opo_allowed=row.opo_allowed,
+        trailing_allowed=row.trailing_allowed,
+    )
+
+
+def get_instrument(symbol: str) -> Instrument:
+    """Give the rules of a symbol. Raises InstrumentRow.DoesNotExist."""
+    return to_instrument(InstrumentRow.objects.get(symbol=symbol))
+
+
+def get_instruments(symbols: Collection[str]) -> dict[str, Instrument]:
+    """Give the rules of those of the symbols that are known."""
+    rows = InstrumentRow.objects.filter(symbol__in=symbols)
+    return {row.symbol: to_instrument(row) for row in rows}
+
+
+def list_listed() -> list[ListedSymbol]:
+    """Give all known symbols as universe rules see them."""
+    return [
+        ListedSymbol(
+            instrument=to_instrument(row),
+            quote_volume=row.quote_volume_24h,
+            first_seen_at=row.first_seen_at,
+        )
+        for row in InstrumentRow.objects.all()
+    ]
+
+
+def list_barred(*, now: datetime) -> set[str]:
+    """Give the symbols that are on the blacklist now."""
+    live = BlacklistEntry.objects.filter(lifted_at__isnull=True)
+    current = live.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+    return set(current.values_list("symbol", flat=True))

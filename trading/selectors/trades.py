@@ -1,0 +1,90 @@
+"""Reads about trades, orders and fills, as rows for pages and as domain objects for rules."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Count, Max, Sum
+
+from trading.domain.executions import Fill
+from trading.domain.orders import Side
+from trading.domain.positions import Position, fold
+from trading.domain.trades import OPEN_STATES, TradeState
+from trading.models import FillRow, Order, Trade
+
+OPEN_STATE_NAMES = [state.value for state in OPEN_STATES]
+
+
+def list_open() -> list[Trade]:
+    """Give the open trades with worker and version, oldest first."""
+    return list(
+        Trade.objects.filter(state__in=OPEN_STATE_NAMES)
+        .select_related("worker", "version")
+        .order_by("decided_at")
+    )
+
+
+def list_closed(limit: int) -> list[Trade]:
+    """Give the newest closed trades."""
+    closed = Trade.objects.filter(state=TradeState.CLOSED.value)
+    return list(closed.select_related("worker", "version").order_by("-closed_at")[:limit])
+
+
+def count_closed() -> int:
+    """Give how many trades were closed so far."""
+    return Trade.objects.filter(state=TradeState.CLOSED.value).count()
+
+
+def order_counts() -> dict[str, int]:
+    """Give how many orders stand in each status."""
+    rows = Order.objects.values("status").annotate(number=Count("id")).order_by()
+    return {row["status"]: row["number"] for row in rows}
+
+
+def unprotected_s_total(*, now: datetime) -> float:
+    """Give the seconds without protection of all trades so far, running ones included."""
+    past = Trade.objects.aggregate(total=Sum("unprotected_s"))["total"] or 0.0
+    running = Trade.objects.filter(unprotected_since__isnull=False, state__in=OPEN_STATE_NAMES)
+    since = running.values_list("unprotected_since", flat=True)
+    return float(past) + sum(max((now - each).total_seconds(), 0.0) for each in since if each is not None)
+
+
+def to_fill(row: FillRow, venue_order_id: int = 0) -> Fill:
+    """Give a stored fill as the domain knows it."""
+    return Fill(
+        symbol=row.symbol,
+        venue_fill_id=row.venue_fill_id,
+        venue_order_id=venue_order_id,
+        side=Side(row.side),
+        price=row.price,
+        qty=row.qty,
+        fee=row.fee,
+        fee_asset=row.fee_asset,
+        is_maker=row.is_maker,
+        filled_at=row.filled_at,
+    )
+
+
+def fold_trade(trade: Trade, rows: Iterable[FillRow]) -> Position:
+    """Fold stored fills into the position of their trade."""
+    return fold((to_fill(row) for row in rows), base_asset=trade.base_asset, quote_asset=trade.quote_asset)
+
+
+def last_closed_at(worker_ids: list[int], symbols: list[str]) -> dict[tuple[int, str], datetime]:
+    """Give when each of the workers last closed a trade on each of the symbols."""
+    rows = (
+        Trade.objects.filter(worker_id__in=worker_ids, symbol__in=symbols, closed_at__isnull=False)
+        .values("worker_id", "symbol")
+        .annotate(last=Max("closed_at"))
+        .order_by()
+    )
+    return {(row["worker_id"], row["symbol"]): row["last"] for row in rows}
+
+
+def realised_pnl_total() -> Decimal | None:
+    """Give the realised PnL of all closed trades (quote asset); None when any of them is not known."""
+    closed = Trade.objects.filter(state=TradeState.CLOSED.value)
+    if closed.filter(realised_pnl__isnull=True).exists():
+        return None
+    total: Decimal | None = closed.aggregate(total=Sum("realised_pnl"))["total"]
+    return total or Decimal(0)

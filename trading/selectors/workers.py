@@ -1,0 +1,154 @@
+"""Reads about workers: configurations, universes, and what the feed has to subscribe to."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from trading.domain.universe import InvalidUniverse, parse_universe, resolve, universe_to_json
+from trading.domain.values import InvalidNumber, to_decimal
+from trading.domain.workers import InvalidConfiguration, WorkerConfig, WorkerState, check_config
+from trading.models import Trade, Worker, WorkerVersion
+from trading.selectors.instruments import list_barred, list_listed
+from trading.selectors.trades import OPEN_STATE_NAMES
+
+_WHOLE_FIELDS = (
+    "max_open_trades",
+    "take_profit_bps",
+    "stop_loss_bps",
+    "trailing_bps",
+    "max_hold_s",
+    "cooldown_s",
+    "max_spread_bps",
+    "max_slippage_bps",
+)
+_DEFAULTS: dict[str, object] = {
+    "max_open_trades": 5,
+    "trailing_bps": 0,
+    "cooldown_s": 0,
+    "max_spread_bps": 10,
+    "max_slippage_bps": 10,
+    "parameters": {},
+}
+
+
+def list_workers() -> list[Worker]:
+    """Give all workers that were not deleted, by name."""
+    return list(Worker.objects.filter(is_deleted=False).select_related("version").order_by("name"))
+
+
+def list_acting() -> list[Worker]:
+    """Give the workers that may open trades."""
+    return list(
+        Worker.objects.filter(state=WorkerState.ACTIVE.value, is_deleted=False)
+        .select_related("version")
+        .order_by("id")  # the older worker goes first where two want one symbol in one batch
+    )
+
+
+def get_config(version: WorkerVersion) -> WorkerConfig:
+    """Read a stored version as a configuration."""
+    return WorkerConfig(
+        strategy=version.strategy,
+        parameters=version.parameters,
+        interval=version.interval,
+        universe=parse_universe(version.universe),
+        trade_notional=version.trade_notional,
+        budget=version.budget,
+        **{field: getattr(version, field) for field in _WHOLE_FIELDS},
+    )
+
+
+def config_to_json(config: WorkerConfig) -> dict[str, Any]:
+    """Give the configuration as JSON, the inverse of parse_config."""
+    return {
+        "strategy": config.strategy,
+        "parameters": dict(config.parameters),
+        "interval": config.interval,
+        "universe": universe_to_json(config.universe),
+        "trade_notional": str(config.trade_notional),
+        "budget": str(config.budget),
+        **{field: getattr(config, field) for field in _WHOLE_FIELDS},
+    }
+
+
+def parse_config(raw: Mapping[str, Any]) -> WorkerConfig:
+    """Read and check a configuration.
+
+    Raises:
+        InvalidConfiguration: Names the first wrong field and what is allowed.
+    """
+    values = {**_DEFAULTS, **raw}
+    unknown = set(values) - set(WorkerConfig.__dataclass_fields__)
+    if unknown:
+        raise InvalidConfiguration(sorted(unknown)[0], "unknown field")
+    missing = set(WorkerConfig.__dataclass_fields__) - set(values)
+    if missing:
+        raise InvalidConfiguration(sorted(missing)[0], "is required")
+    if not isinstance(values["parameters"], Mapping):
+        raise InvalidConfiguration("parameters", "an object of names and numbers")
+    if not isinstance(values["universe"], Mapping):
+        raise InvalidConfiguration("universe", "an object with symbols or a rule")
+    try:
+        universe = parse_universe(values["universe"])
+    except InvalidUniverse as error:
+        raise InvalidConfiguration("universe", str(error)) from None
+    return check_config(
+        WorkerConfig(
+            strategy=str(values["strategy"]),
+            parameters=values["parameters"],
+            interval=str(values["interval"]),
+            universe=universe,
+            trade_notional=_decimal("trade_notional", values["trade_notional"]),
+            budget=_decimal("budget", values["budget"]),
+            **{field: _whole(field, values[field]) for field in _WHOLE_FIELDS},
+        )
+    )
+
+
+def _decimal(field: str, value: object) -> Decimal:
+    try:
+        return to_decimal(str(value))
+    except InvalidNumber as error:
+        raise InvalidConfiguration(field, str(error)) from None
+
+
+def _whole(field: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidConfiguration(field, "a whole number")
+    return value
+
+
+def resolve_universes(
+    configs: Mapping[int, WorkerConfig], *, now: datetime, barred: Collection[str] | None = None
+) -> dict[int, list[str]]:
+    """Give the symbols of each configuration by its key, from one read of the instruments."""
+    listed = list_listed()
+    off = list_barred(now=now) if barred is None else barred
+    return {key: resolve(config.universe, listed, barred=off, now=now) for key, config in configs.items()}
+
+
+def resolve_universe(config: WorkerConfig, *, now: datetime) -> list[str]:
+    """Give the symbols that one configuration may trade now."""
+    return resolve_universes({0: config}, now=now)[0]
+
+
+def list_subscriptions(*, now: datetime) -> set[tuple[str, str]]:
+    """Give (symbol, interval) of everything that acting workers and open trades need.
+
+    Open trades are followed with the interval of the version that they were opened with, also when
+    their worker stopped, was changed, or when the symbol is barred by now.
+    """
+    workers = list_acting()
+    configs = {worker.id: get_config(worker.version) for worker in workers if worker.version}
+    wanted = {
+        (symbol, configs[worker_id].interval)
+        for worker_id, symbols in resolve_universes(configs, now=now).items()
+        for symbol in symbols
+    }
+    return wanted | set(_open_subscriptions())
+
+
+def _open_subscriptions() -> Sequence[tuple[str, str]]:
+    rows = Trade.objects.filter(state__in=OPEN_STATE_NAMES).values_list("symbol", "version__interval")
+    return list(rows)

@@ -1,0 +1,1 @@
+"""Everything that writes: one transaction, its rule, its journal row, its event."""

@@ -1,0 +1,133 @@
+"""What the fills and orders of a trade imply for its row: state, figures, protection, dust.
+
+Called by services.executions inside the transaction that booked something, with the trade locked.
+The trade row is a cache of these conclusions; running this again on the same facts changes nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from trading.domain.instrument import Instrument
+from trading.domain.orders import CLOSED, ON_BOOK, OrderStatus
+from trading.domain.trades import OPEN_STATES, ExitReason, TradeFigures, TradeState, figures
+from trading.domain.values import ZERO, OrderRole
+from trading.models import FillRow, Order, Trade
+from trading.selectors.instruments import get_instrument
+from trading.selectors.trades import fold_trade
+
+_REASON_OF_ROLE = {
+    OrderRole.TAKE_PROFIT.value: ExitReason.TAKE_PROFIT,
+    OrderRole.STOP.value: ExitReason.STOP_LOSS,
+}
+
+
+def conclude(trade: Trade, *, at: datetime, now: datetime) -> None:
+    """Bring the trade row in line with its orders and fills, and save it.
+
+    Args:
+        at: The venue's moment of what was booked; seconds without protection are counted in it.
+    """
+    orders = list(trade.orders.all())
+    # By moment and id: the first fill opens the trade, the last one says why it was left.
+    fills = list(trade.fills.order_by("filled_at", "venue_fill_id"))
+    instrument = get_instrument(trade.symbol)
+    position = fold_trade(trade, fills)
+    result = figures(position, fee_value=_foreign_fee_value(trade, fills))
+    _write_figures(trade, result)
+    if position.bought_qty == ZERO:
+        _abort_if_over(trade, orders, now=now)
+    else:
+        _open_if_new(trade, fills)
+        is_dust = not instrument.is_sellable(position.qty, held_price(trade))
+        if is_dust and _all_closed(orders) and TradeState(trade.state) is not TradeState.CLOSED:
+            _close(trade, orders, fills)
+    if TradeState(trade.state) is TradeState.CLOSED:
+        trade.realised_pnl, trade.dust_qty = result.pnl, position.qty
+    _write_protection(trade, orders, at=at, instrument=instrument)
+    trade.save()
+
+
+def held_price(trade: Trade) -> Decimal:
+    """Give the price at which leftovers are judged: what was paid, or the decision's."""
+    return trade.avg_entry_price or trade.decision_price
+
+
+def _foreign_fee_value(trade: Trade, fills: Sequence[FillRow]) -> Decimal | None:
+    own = (trade.base_asset, trade.quote_asset)
+    total = ZERO
+    for fill in fills:
+        if fill.fee_asset in own:
+            continue
+        if fill.fee_value is None:
+            return None
+        total += fill.fee_value
+    return total
+
+
+def _write_figures(trade: Trade, result: TradeFigures) -> None:
+    trade.qty = result.qty
+    trade.avg_entry_price = result.avg_entry_price
+    trade.avg_exit_price = result.avg_exit_price
+    trade.entry_notional = result.entry_notional
+    trade.exit_notional = result.exit_notional
+    trade.fees = result.fees
+
+
+def _abort_if_over(trade: Trade, orders: Sequence[Order], *, now: datetime) -> None:
+    if TradeState(trade.state) in OPEN_STATES and _all_closed(orders):
+        trade.state = TradeState.ABORTED.value
+        trade.closed_at = now
+
+
+def _open_if_new(trade: Trade, fills: Sequence[FillRow]) -> None:
+    # An entry that we had given up may turn out to be filled: its trade lives again.
+    if TradeState(trade.state) not in (TradeState.OPENING, TradeState.ABORTED):
+        return
+    trade.state = TradeState.OPEN.value
+    trade.opened_at = fills[0].filled_at
+    trade.closed_at = None
+    trade.expires_at = fills[0].filled_at + timedelta(seconds=trade.version.max_hold_s)
+
+
+def _all_closed(orders: Sequence[Order]) -> bool:
+    return all(OrderStatus(order.status) in CLOSED and not order.fills_missing for order in orders)
+
+
+def _close(trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow]) -> None:
+    trade.state = TradeState.CLOSED.value
+    trade.closed_at = fills[-1].filled_at
+    trade.exit_reason = _exit_reason(trade, orders, fills).value
+
+
+def _exit_reason(trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow]) -> ExitReason:
+    by_id = {order.id: order for order in orders}
+    last = by_id[fills[-1].order_id]
+    if last.role == OrderRole.ENTRY.value:
+        return ExitReason.DUST
+    if last.role == OrderRole.STOP.value and last.trailing_delta_bps:
+        return ExitReason.TRAILING
+    if last.role in _REASON_OF_ROLE:
+        return _REASON_OF_ROLE[last.role]
+    return ExitReason(trade.exit_reason or ExitReason.MANUAL.value)
+
+
+def _write_protection(
+    trade: Trade, orders: Sequence[Order], *, at: datetime, instrument: Instrument
+) -> None:
+    is_open = TradeState(trade.state) in OPEN_STATES
+    needed = instrument.fit_qty(trade.qty) if is_open else ZERO
+    covered = sum(
+        (
+            order.qty - order.filled_qty
+            for order in orders
+            if order.role == OrderRole.STOP.value and OrderStatus(order.status) in ON_BOOK
+        ),
+        ZERO,
+    )
+    trade.is_protected = needed > ZERO and covered >= needed
+    if needed > ZERO and not trade.is_protected:
+        trade.unprotected_since = trade.unprotected_since or at
+    elif trade.unprotected_since is not None:
+        trade.unprotected_s += max((at - trade.unprotected_since).total_seconds(), 0.0)
+        trade.unprotected_since = None

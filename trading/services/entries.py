@@ -1,0 +1,205 @@
+"""Checks and records the entries of one turn in one transaction, under the account's lock.
+
+Called by services.cycle. The control row is locked first, so that two processes check the limits of
+the account one after the other and never spend the same money twice; unique constraints stand behind.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+
+from trading import events
+from trading.domain.entries import EntryPlan, EntryTerms, plan_entry
+from trading.domain.market import ClosedCandle, Quote
+from trading.domain.risk import Denial, DenialCode, EntryFacts, EntryLimits, TradingState, check_entry
+from trading.domain.trades import TradeState
+from trading.domain.values import ZERO, trade_key
+from trading.models import Balance, Trade, TradingControl
+from trading.selectors.trades import OPEN_STATE_NAMES, last_closed_at
+from trading.services.context import Desk
+from trading.services.roster import Post
+from trading.services.signals import SignalAnswer
+from trading.services.submit import Intent, Recorded, record_all
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An entry that a worker's strategy wants."""
+
+    post: Post
+    candle: ClosedCandle
+    signal: SignalAnswer
+
+    @property
+    def key(self) -> str:
+        """The decision's unique name."""
+        return trade_key(self.post.worker.id, self.candle.symbol, self.candle.open_at)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Trades that were recorded with their orders, and denials by decision key."""
+
+    entries: list[tuple[Trade, Recorded]] = field(default_factory=list)
+    denials: dict[str, Denial] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Books:
+    """What is known of the account while the turn's wishes are checked one after the other."""
+
+    state: TradingState
+    busy: set[str]
+    taken: set[str]
+    open_trades: dict[int, int]
+    bound: dict[int, Decimal]
+    free: dict[str, Decimal]
+    closed_at: dict[tuple[int, str], datetime]
+    user_stream_is_up: bool
+
+
+def record_entries(
+    wishes: Sequence[Wish], *, quotes: Mapping[str, Quote], desk: Desk, now: datetime
+) -> Outcome:
+    """Record what passes every limit, in the order of the wishes; one commit for all of them.
+
+    Raises:
+        IntegrityError: A constraint refused what the checks had passed; nothing was recorded.
+    """
+    outcome = Outcome()
+    stream_is_up = desk.user_stream_is_up()
+    with transaction.atomic():
+        books = _read_books(wishes, now=now, user_stream_is_up=stream_is_up)
+        planned: list[tuple[Trade, Intent]] = []
+        for wish in wishes:
+            plan = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
+            if isinstance(plan, Denial):
+                outcome.denials[wish.key] = plan
+                continue
+            trade = _trade(wish, plan, quotes[wish.candle.symbol], desk=desk, now=now)
+            intent = plan.order_list or plan.order
+            assert intent is not None
+            planned.append((trade, intent))
+            _bind(wish, plan, trade, books)
+        trades = Trade.objects.bulk_create([trade for trade, _ in planned])
+        recorded = record_all(planned, now=now)
+        for trade in trades:
+            events.trade_changed(trade)
+    outcome.entries = list(zip(trades, recorded, strict=True))
+    return outcome
+
+
+def _read_books(wishes: Sequence[Wish], *, now: datetime, user_stream_is_up: bool) -> _Books:
+    control, _ = TradingControl.objects.select_for_update().get_or_create(
+        pk=1, defaults={"state": TradingState.ACTIVE.value, "changed_at": now, "changed_by": "first start"}
+    )
+    open_trades = list(Trade.objects.filter(state__in=OPEN_STATE_NAMES))
+    numbers: dict[int, int] = defaultdict(int)
+    bound: dict[int, Decimal] = defaultdict(lambda: ZERO)
+    under_way: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for trade in open_trades:
+        numbers[trade.worker_id] += 1
+        bound[trade.worker_id] += trade.entry_notional or trade.reserved_notional
+        if trade.state == TradeState.OPENING.value:
+            # The venue may not have locked it yet, or its word has not arrived.
+            under_way[trade.quote_asset] += trade.reserved_notional
+    balances = Balance.objects.all()
+    return _Books(
+        state=TradingState(control.state),
+        busy={trade.symbol for trade in open_trades},
+        taken=set(
+            Trade.objects.filter(key__in=[wish.key for wish in wishes]).values_list("key", flat=True)
+        ),
+        open_trades=numbers,
+        bound=bound,
+        free={each.asset: each.free - under_way[each.asset] for each in balances},
+        closed_at=_closed_at(wishes),
+        user_stream_is_up=user_stream_is_up,
+    )
+
+
+def _closed_at(wishes: Sequence[Wish]) -> dict[tuple[int, str], datetime]:
+    cooling = [wish for wish in wishes if wish.post.config.cooldown_s]
+    if not cooling:
+        return {}
+    return last_closed_at(
+        [wish.post.worker.id for wish in cooling], [wish.candle.symbol for wish in cooling]
+    )
+
+
+def _check(
+    wish: Wish, quote: Quote | None, books: _Books, *, desk: Desk, now: datetime
+) -> EntryPlan | Denial:
+    config, instrument = wish.post.config, desk.roster.instruments[wish.candle.symbol]
+    worker_id = wish.post.worker.id
+    closed_at = books.closed_at.get((worker_id, wish.candle.symbol))
+    facts = EntryFacts(
+        state=books.state,
+        instrument=instrument,
+        quote=quote,
+        now=now,
+        user_stream_is_up=books.user_stream_is_up,
+        symbol_is_busy=wish.candle.symbol in books.busy or wish.key in books.taken,
+        cooldown_until=closed_at + timedelta(seconds=config.cooldown_s) if closed_at else None,
+        open_trades=books.open_trades.get(worker_id, 0),
+        bound_notional=books.bound.get(worker_id, ZERO),
+        free_quote=books.free.get(instrument.quote_asset),
+    )
+    limits = EntryLimits(
+        max_quote_age_s=desk.limits.max_quote_age_s,
+        max_spread_bps=config.max_spread_bps,
+        max_open_trades=config.max_open_trades,
+        budget=config.budget,
+        trade_notional=config.trade_notional,
+    )
+    denial = check_entry(facts, limits)
+    if denial is not None or quote is None:
+        return denial or Denial(DenialCode.QUOTE_MISSING)
+    return plan_entry(wish.key, quote, _terms(wish.post, desk), instrument)
+
+
+def _terms(post: Post, desk: Desk) -> EntryTerms:
+    config = post.config
+    return EntryTerms(
+        trade_notional=config.trade_notional,
+        max_slippage_bps=config.max_slippage_bps,
+        take_profit_bps=config.take_profit_bps,
+        stop_loss_bps=config.stop_loss_bps,
+        trailing_bps=config.trailing_bps,
+        fee_ratio=desk.limits.fee_ratio,
+    )
+
+
+def _trade(wish: Wish, plan: EntryPlan, quote: Quote, *, desk: Desk, now: datetime) -> Trade:
+    instrument = desk.roster.instruments[wish.candle.symbol]
+    return Trade(
+        key=wish.key,
+        worker=wish.post.worker,
+        version=wish.post.worker.version,
+        symbol=instrument.symbol,
+        base_asset=instrument.base_asset,
+        quote_asset=instrument.quote_asset,
+        state=TradeState.OPENING.value,
+        protection=plan.protection.value,
+        candle_open_at=wish.candle.open_at,
+        decided_at=now,
+        decision_price=quote.ask,
+        decision_reason=wish.signal.reason,
+        decision_age_ms=max(round(quote.age_s(now) * 1000), 0),
+        reserved_notional=plan.reserved_notional,
+        take_profit_price=plan.exits.take_profit,
+        stop_price=plan.exits.stop,
+    )
+
+
+def _bind(wish: Wish, plan: EntryPlan, trade: Trade, books: _Books) -> None:
+    """Count the entry against everything that later wishes of the same turn are checked against."""
+    worker_id = wish.post.worker.id
+    books.busy.add(trade.symbol)
+    books.open_trades[worker_id] += 1
+    books.bound[worker_id] += plan.reserved_notional
+    books.free[trade.quote_asset] -= plan.reserved_notional

@@ -1,0 +1,29 @@
+"""Writes the journal. Called by every service inside its own transaction; never by anybody else."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from trading.models import JournalEntry
+
+
+def write(
+    action: str,
+    subject: str,
+    *,
+    actor: str,
+    now: datetime,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> JournalEntry:
+    """Add one entry: who did what to whom, before, after and why."""
+    return JournalEntry.objects.create(
+        at=now,
+        actor=actor[:150],
+        action=action,
+        subject=subject[:80],
+        before=dict(before or {}),
+        after=dict(after or {}),
+        reason=reason[:300],
+    )

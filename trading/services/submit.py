@@ -1,0 +1,172 @@
+"""Records orders, then sends them: the only writer of orders towards the venue.
+
+    record   rows INITIALIZED, committed          a crash here: never sent, expired by reconcile
+    claim    INITIALIZED → SUBMITTED, committed   a crash here: unknown, reconcile asks the venue
+    send     the request leaves                   a crash here: the same
+    book     services.executions                  a crash here: the stream or reconcile books it
+
+An intent is never sent twice: `claim` is a compare-and-set, and its loser does not send.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from trading.domain.executions import ExecutionReport
+from trading.domain.orders import ListIntent, OrderIntent, OrderStatus
+from trading.domain.ports import MarketView, Venue, VenueError, VenueRefused, VenueUncertain
+from trading.domain.risk import TradingState
+from trading.domain.values import OrderRole
+from trading.models import Order, OrderList, Trade, TradingControl
+from trading.services.executions import NOT_SENT, apply_report, expire_unsent
+
+log = logging.getLogger(__name__)
+
+Intent = OrderIntent | ListIntent
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An intent with its rows."""
+
+    intent: Intent
+    trade_id: int
+    orders: tuple[Order, ...]
+
+
+def record(trade: Trade, intent: Intent, *, now: datetime) -> Recorded:
+    """Write the rows of one intent, INITIALIZED. The caller's transaction commits them.
+
+    Raises:
+        IntegrityError: The same intent was recorded before (its client order ids are taken).
+    """
+    return record_all([(trade, intent)], now=now)[0]
+
+
+def record_all(intents: Sequence[tuple[Trade, Intent]], *, now: datetime) -> list[Recorded]:
+    """Write the rows of many intents with a constant number of statements, see record."""
+    lists = {
+        intent.client_list_id: OrderList(
+            client_list_id=intent.client_list_id, trade=trade, kind=intent.kind.value, created_at=now
+        )
+        for trade, intent in intents
+        if isinstance(intent, ListIntent)
+    }
+    OrderList.objects.bulk_create(lists.values())
+    recorded = [
+        Recorded(intent, trade.id, tuple(_rows(trade, intent, lists, now=now))) for trade, intent in intents
+    ]
+    Order.objects.bulk_create([order for each in recorded for order in each.orders])
+    return recorded
+
+
+def _rows(
+    trade: Trade, intent: Intent, lists: Mapping[str, OrderList], *, now: datetime
+) -> Iterator[Order]:
+    if isinstance(intent, ListIntent):
+        for each in intent.orders:
+            yield _row(trade, each, lists[intent.client_list_id], now=now)
+    else:
+        yield _row(trade, intent, None, now=now)
+
+
+def _row(trade: Trade, intent: OrderIntent, order_list: OrderList | None, *, now: datetime) -> Order:
+    return Order(
+        client_order_id=intent.client_order_id,
+        trade=trade,
+        order_list=order_list,
+        symbol=intent.symbol,
+        role=intent.role.value,
+        side=intent.side.value,
+        type=intent.type.value,
+        time_in_force=intent.time_in_force.value if intent.time_in_force else "",
+        qty=intent.qty,
+        price=intent.price,
+        stop_price=intent.stop_price,
+        trailing_delta_bps=intent.trailing_delta_bps,
+        status=OrderStatus.INITIALIZED.value,
+        created_at=now,
+    )
+
+
+def claim(recorded: Sequence[Recorded], *, now: datetime) -> list[Recorded]:
+    """Commit SUBMITTED for all of them at once and give those that may be sent.
+
+    Compare-and-set on INITIALIZED: what another process expired meanwhile is not sent. Entries are
+    DENIED when trading was halted since they were recorded.
+    """
+    entries = [each for each in recorded if _is_entry(each)]
+    if entries and not _may_enter():
+        for each in entries:
+            expire_unsent(each.orders, reason="TRADING_NOT_ACTIVE", now=now, status=OrderStatus.DENIED)
+        recorded = [each for each in recorded if not _is_entry(each)]
+    ids = [order.id for each in recorded for order in each.orders]
+    initialized = Order.objects.filter(id__in=ids, status=OrderStatus.INITIALIZED.value)
+    with transaction.atomic():
+        won = set(initialized.select_for_update().values_list("id", flat=True))
+        Order.objects.filter(id__in=won).update(status=OrderStatus.SUBMITTED.value, submitted_at=now)
+    claimed = [each for each in recorded if all(order.id in won for order in each.orders)]
+    for each in claimed:
+        for order in each.orders:
+            order.status, order.submitted_at = OrderStatus.SUBMITTED.value, now
+    return claimed
+
+
+def _is_entry(recorded: Recorded) -> bool:
+    return any(order.role == OrderRole.ENTRY.value for order in recorded.orders)
+
+
+def _may_enter() -> bool:
+    return TradingControl.objects.filter(pk=1, state=TradingState.ACTIVE.value).exists()
+
+
+def send(recorded: Recorded, *, venue: Venue) -> Sequence[ExecutionReport] | VenueError:
+    """Send one claimed intent and give the venue's reports, or the error that says what is known.
+
+    Touches no database, so that it can run in a sender thread.
+    """
+    try:
+        if isinstance(recorded.intent, ListIntent):
+            return venue.submit_list(recorded.intent)
+        return [venue.submit_order(recorded.intent)]
+    except VenueError as error:
+        return error
+
+
+def book(
+    recorded: Recorded,
+    answer: Sequence[ExecutionReport] | VenueError,
+    *,
+    now: datetime,
+    market: MarketView | None,
+) -> None:
+    """Book the answer to a sent intent. An unknown outcome stays SUBMITTED, for reconcile to ask."""
+    if isinstance(answer, VenueUncertain):
+        log.warning("order.unknown", extra={"trade_id": recorded.trade_id, "error": str(answer)})
+    elif isinstance(answer, VenueError):
+        refused = isinstance(answer, VenueRefused)
+        expire_unsent(
+            recorded.orders,
+            reason=str(answer) if refused else NOT_SENT,
+            now=now,
+            status=OrderStatus.REJECTED if refused else OrderStatus.EXPIRED,
+        )
+    else:
+        for report in answer:
+            apply_report(report, now=now, market=market)
+
+
+def submit(
+    recorded: Recorded, *, venue: Venue, market: MarketView | None, clock: Clock
+) -> Sequence[ExecutionReport] | VenueError | None:
+    """Claim, send and book one recorded intent. Gives None when it was not ours to send."""
+    claimed = claim([recorded], now=clock())
+    if not claimed:
+        return None
+    answer = send(claimed[0], venue=venue)
+    book(claimed[0], answer, now=clock(), market=market)
+    return answer
