@@ -28,6 +28,7 @@ PARENTS: dict[str, tuple[str, ...]] = {
     "1s": ("1m",), "1m": ("3m", "5m"), "5m": ("15m",), "15m": ("30m",), "30m": ("1h",), "1h": ("2h",),
     "2h": ("4h", "6h"), "4h": ("8h",), "6h": ("12h",), "12h": ("1d",), "1d": ("3d", "1w", "1M"),
 }  # fmt: skip
+SPAN_NAMES = {span: name for name, span in INTERVAL_MS.items()}
 CHILD = {parent: child for child, parents in PARENTS.items() for parent in parents}
 WEEK_OFFSET = 4 * DAY  # 1970-01-01 was a Thursday, weeks open on Monday
 FIELDS = 10  # stored per candle
@@ -191,7 +192,7 @@ class KlineStore:
             candle.quote_volume, candle.taker_quote_volume = row.quote_volume, row.taker_quote_volume
             candle.trades = row.trades
             self.last_price = row.close
-            self._close("1m" if row.span_ms == MINUTE else "1s", candle)
+            self._close(SPAN_NAMES.get(row.span_ms, "1s"), candle)
         if newest >= 0 and self.last_price is not None:
             self._open["1s"] = self._flat("1s", newest)
         self.closed.clear()

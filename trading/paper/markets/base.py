@@ -19,7 +19,8 @@ UNITS = 100_000_000  # one whole price or quantity in the integer units of WarmR
 class WarmRow(NamedTuple):
     """A closed candle of the time before the market starts; integers in 1e-8 of price and quantity.
 
-    `span_ms` is its length: 60,000 rows come first, then 1,000 rows that begin on a full minute.
+    `span_ms` is its length, one of the venue's intervals; longer rows come first, and shorter ones begin on a
+    boundary of the longer.
     """
 
     open_ms: int
@@ -50,7 +51,10 @@ class MarketSink(Protocol):
 
 
 class Market(Protocol):
-    """A source of public prices."""
+    """A source of public prices. The venue calls prepare, then warm_klines per symbol, then run."""
+
+    async def prepare(self) -> None:
+        """Fetch what warm_klines needs; most markets have it at hand."""
 
     def warm_klines(self, symbol: str) -> list[tuple[int, ...]]:
         """Give the closed candles before the start as WarmRow, oldest first; empty when there are none."""

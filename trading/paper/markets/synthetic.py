@@ -121,6 +121,9 @@ class SyntheticMarket:
         self._mids = self.mids()
         self._history.clear()
 
+    async def prepare(self) -> None:
+        """Have nothing to fetch."""
+
     def warm_klines(self, symbol: str) -> list[tuple[int, ...]]:
         """Give 1,000 minutes and then at least 600 seconds that end at the present price."""
         if not self._history:
