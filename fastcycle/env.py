@@ -22,7 +22,7 @@ FOLDER_MODE = 0o700
 _env = Env()
 
 
-class BadSetting(Exception):  # noqa: N818 -- the name says what is wrong, to the person who set it
+class BadSetting(Exception):
     """A variable that cannot be used; the text is the one line to show."""
 
 

@@ -56,7 +56,9 @@ def build_config(*, folder: Path, process: str | None, level: str) -> dict[str, 
     handlers: dict[str, Any] = {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "terminal" if sys.stderr.isatty() else "json",
+            "formatter": "terminal" if sys.stderr.isatty() or process == "up" else "json",
+            # The supervisor speaks to a person; what its processes do in detail is in their files.
+            "level": "WARNING" if process == "up" else level,
         }
     }
     if process is not None:
@@ -74,7 +76,7 @@ def build_config(*, folder: Path, process: str | None, level: str) -> dict[str, 
         "disable_existing_loggers": False,
         "formatters": {
             "json": _formatter(structlog.processors.JSONRenderer(sort_keys=False)),
-            "terminal": _formatter(structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)),
+            "terminal": _formatter(_terminal_renderer()),
         },
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": level},
@@ -93,6 +95,12 @@ def build_config(*, folder: Path, process: str | None, level: str) -> dict[str, 
             )
         },
     }
+
+
+def _terminal_renderer() -> structlog.dev.ConsoleRenderer:
+    # Plain tracebacks: the decorated ones print local variables, and one of those may be a secret.
+    plain = structlog.dev.plain_traceback
+    return structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)
 
 
 def _formatter(renderer: Any) -> dict[str, Any]:

@@ -44,6 +44,7 @@ PAPER_PORT = venue.paper_port()
 SECRET_KEY = env.kept_secret("SECRET_KEY", path=SECRETS_DIR / "secret_key")
 DEBUG = False
 PORT = env.whole_number("PORT", default=8000, low=1, high=65535)
+HOST = env.text("HOST", "127.0.0.1")
 ALLOWED_HOSTS = [host for host in env.text("ALLOWED_HOSTS", "*").split(",") if host]
 CSRF_TRUSTED_ORIGINS = [origin for origin in env.text("TRUSTED_ORIGINS").split(",") if origin]
 INSTALLED_APPS = [
@@ -214,17 +215,17 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 # An entry that was not fetched within its own interval is dropped: the next one says the same.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "trading upkeep": {"task": "trading.run_upkeep", "schedule": 2.0, "options": {"expires": 2}},
+    "trading upkeep": {"task": "trading.run_upkeep", "schedule": 2.0, "options": {"expire_seconds": 2}},
     "trading reconcile": {
         "task": "trading.reconcile",
         "schedule": 60.0,
         "kwargs": {"reason": "schedule"},
-        "options": {"expires": 60},
+        "options": {"expire_seconds": 60},
     },
     "trading instruments": {
         "task": "trading.refresh_instruments",
         "schedule": 600.0,
-        "options": {"expires": 600},
+        "options": {"expire_seconds": 600},
     },
 }
 

@@ -51,6 +51,11 @@ class Venue(NamedTuple):
         """Show where, never who."""
         return f"Venue({self.name!r}, {self.rest_url!r})"
 
+    def at(self, url: str) -> Venue:
+        """Give the same credentials for a venue that serves everything at another address."""
+        rest, stream, ws_api = addresses_at(url)
+        return self._replace(name="custom", rest_url=rest, stream_url=stream, ws_api_url=ws_api)
+
 
 def is_configured() -> bool:
     """Say whether the environment names a venue; if not, the paper venue is meant."""

@@ -16,7 +16,7 @@ PROGRAMS = ("redis-server", "valkey-server")
 MAX_MEMORY = "256mb"
 
 
-class NoRedisServer(Exception):  # noqa: N818 -- a fact about the machine, told to its operator
+class NoRedisServer(Exception):
     """No program that serves the Redis protocol was found; the text says what to do."""
 
 

@@ -1,0 +1,29 @@
+"""`manage.py run_analyst`: the Celery worker for analysis; trading goes on without it.
+
+Started by `manage.py up` or a service manager. It decides nothing: tasks live in `tasks.py` of each floor.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from trading.management.supervisor.celery_worker import run_worker
+
+THREADS = 1
+
+
+class Command(BaseCommand):
+    """Works on the queue `analysis` until told to stop."""
+
+    help = "Run the Celery worker for analysis; trading goes on without it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare how many tasks may run at once."""
+        parser.add_argument("--threads", type=int, default=THREADS, help=f"tasks at once (default {THREADS})")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Work until SIGTERM, then finish what was begun."""
+        sys.exit(run_worker(name="analyst", queue="analysis", threads=options["threads"]))

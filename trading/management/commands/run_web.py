@@ -1,0 +1,47 @@
+"""`manage.py run_web`: serves the admin, the dashboard and its WebSocket with daphne.
+
+Started by `manage.py up` or a service manager. Only this process may import it: Twisted comes along.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils.module_loading import import_string
+from twisted.internet import reactor, task
+
+from trading.management.supervisor.heartbeat import Heartbeat
+
+TOUCH_EVERY_S = 1.0
+
+
+class Command(BaseCommand):
+    """Serves the site until told to stop."""
+
+    help = "Serve the admin and the dashboard."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare where to listen."""
+        parser.add_argument("--port", type=int, default=settings.PORT, help="port to listen on")
+        parser.add_argument("--host", default=settings.HOST, help="address to listen on")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        heartbeat = Heartbeat("web", redis_url=settings.REDIS_URL, must_touch=True)
+        server = Server(
+            application=import_string(settings.ASGI_APPLICATION),
+            endpoints=build_endpoint_description_strings(host=options["host"], port=options["port"]),
+            ready_callable=heartbeat.start,
+            server_name="fast-cycle",
+            websocket_max_message_size=64 * 1024,
+            websocket_max_frame_size=64 * 1024,
+            application_close_timeout=2,
+            verbosity=0,
+        )
+        task.LoopingCall(heartbeat.touch).start(TOUCH_EVERY_S)
+        reactor.addSystemEventTrigger("before", "shutdown", heartbeat.stop)
+        server.run()

@@ -1,0 +1,57 @@
+"""A Celery worker in this very process: threads, one queue, no child processes.
+
+`run_trader` and `run_analyst` call it. Gossip, mingling and events between workers are off: they cost memory
+and messages, and the dashboard learns about processes from their heartbeats.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import warnings
+from typing import Any
+
+from celery import current_app, signals
+from celery.platforms import SecurityWarning
+from celery.worker import state
+from django.conf import settings
+from setproctitle import setproctitle
+
+from trading.management.supervisor.heartbeat import Heartbeat
+
+
+def run_worker(*, name: str, queue: str, threads: int) -> int:
+    """Work on one queue until told to stop, and finish what was begun; give the exit status."""
+    # It warns of pickled messages from strangers; this worker accepts JSON only.
+    warnings.simplefilter("ignore", SecurityWarning)
+    heartbeat = Heartbeat(name, redis_url=settings.REDIS_URL)
+
+    def stop(*_args: object) -> None:
+        state.should_stop = os.EX_OK
+
+    def on_ready(**_kwargs: Any) -> None:
+        # Celery has just named the process and announced its signals aloud; both are said here once, and plainly.
+        setproctitle(f"fast-cycle: {name}")
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        heartbeat.start()
+
+    def leave_logging(**_kwargs: Any) -> None:
+        """Be connected: Celery then keeps its hands off the loggers."""
+
+    signals.setup_logging.connect(leave_logging)
+    signals.worker_ready.connect(on_ready)
+    worker = current_app.Worker(
+        hostname=f"{name}@{socket.gethostname()}",
+        queues=[queue],
+        pool="threads",
+        concurrency=threads,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    heartbeat.stop()
+    return int(worker.exitcode or 0)

@@ -1,0 +1,131 @@
+"""The parts of one machine's stack: what each one runs, and how one sees that it is ready.
+
+`manage.py up` builds them; the supervisor starts, watches and stops them without knowing what they are.
+"""
+
+from __future__ import annotations
+
+import copy
+import http.client
+import importlib
+import logging.config
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.management import call_command
+
+from trading.management.supervisor.children import become_program
+from trading.management.supervisor.heartbeat import connect
+from trading.management.supervisor.redis_server import redis_command
+
+REDIS = "redis"
+PAPER = "paper"
+# Whoever hands work on stops before whoever takes it; the venue and Redis go last.
+STOP_ORDER = ("beat", "feed", "trader", "analyst", "executions", "web", PAPER, REDIS)
+FORKED = ("executions", "trader", "feed", "beat", "analyst", "web")
+# What a forked role needs is imported before the fork, once for all. The web's command is not among it: it
+# brings Twisted, which the others need not carry.
+PRELOADED_COMMANDS = ("run_executions", "run_feed", "run_trader", "run_analyst", "run_beat")
+# The requirement's REST client (and its requests) is used by two roles; nobody's command names it directly.
+PRELOADED_MODULES = ("binance.client", "channels_redis.pubsub", "fastcycle.asgi")
+# A foreign program gets no credential of ours.
+SECRET_VARIABLES = ("BINANCE_", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "VENUE")
+MAX_LOG_BYTES = 10_000_000
+ANSWER_LIMIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One process to keep alive. `answers` None means: ready when its heartbeat carries its pid."""
+
+    name: str
+    run: Callable[[], int]
+    answers: Callable[[], bool] | None = None
+
+
+def redis_role(socket: Path) -> Role:
+    """The private Redis of this machine."""
+    socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log_file = _fresh_log(REDIS)
+    command = redis_command(socket)
+
+    def run() -> int:
+        return become_program(command, folder=settings.BASE_DIR, log_file=log_file, drop=SECRET_VARIABLES)
+
+    return Role(REDIS, run, answers=redis_answers)
+
+
+def redis_answers() -> bool:
+    """Say whether the Redis of the settings answers."""
+    try:
+        with connect(settings.REDIS_URL) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def paper_role(port: int, options: Sequence[str]) -> Role:
+    """The paper venue, a stranger that is started as its own program."""
+    log_file = _fresh_log(PAPER)
+    command = [sys.executable, "-m", "trading.paper", "--port", str(port), *options]
+
+    def run() -> int:
+        return become_program(command, folder=settings.BASE_DIR, log_file=log_file, drop=SECRET_VARIABLES)
+
+    return Role(PAPER, run, answers=lambda: _paper_answers(port))
+
+
+def _paper_answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_LIMIT_S)
+    try:
+        connection.request("GET", "/api/v3/ping")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def forked_role(name: str, *arguments: str) -> Role:
+    """A management command `run_<name>` in a fork of the supervisor."""
+
+    def run() -> int:
+        log_as(name)
+        call_command(f"run_{name}", *arguments)
+        return 0
+
+    return Role(name, run)
+
+
+def log_as(name: str) -> None:
+    """Give this process a log file of its own, and leave the terminal to warnings."""
+    config: dict[str, Any] = copy.deepcopy(settings.LOGGING)
+    config["handlers"]["file"]["filename"] = str(settings.LOGS_DIR / f"{name}.log")
+    logging.config.dictConfig(config)
+
+
+def last_words(name: str) -> str:
+    """Give the last line of a role's log, which usually says why it ended."""
+    path = Path(settings.LOGS_DIR) / f"{name}.log"
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
+    return next((line for line in reversed(lines) if line.strip()), f"no word in {path}")
+
+
+def preload() -> None:
+    """Import what the forked roles need; it opens nothing and starts no thread."""
+    for command in PRELOADED_COMMANDS:
+        importlib.import_module(f"trading.management.commands.{command}")
+    for module in PRELOADED_MODULES:
+        importlib.import_module(module)
+
+
+def _fresh_log(name: str) -> Path:
+    path = Path(settings.LOGS_DIR) / f"{name}.log"
+    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return path
