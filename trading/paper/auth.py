@@ -28,7 +28,6 @@ MAX_RECV_WINDOW_MS = Decimal(60_000)
 FIRST_TIMESTAMP_MS = 1_483_228_800_000  # 2017-01-01, before the venue existed
 AHEAD_TEXT = "Timestamp for this request was 1000ms ahead of the server's time."
 OUTSIDE_TEXT = "Timestamp for this request is outside of the recvWindow."
-AUTH_PARAMS = frozenset({"timestamp", "recvWindow", "signature", "apiKey"})
 _WINDOW = re.compile(r"[0-9]{1,20}(\.[0-9]{1,3})?")
 _WINDOW_RANGE = r"^([0-9]{1,20})(\.[0-9]{1,3})?$"
 

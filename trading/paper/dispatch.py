@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from trading.paper.auth import AUTH_PARAMS, Keyring, read_freshness
+from trading.paper.auth import Keyring, read_freshness
 from trading.paper.calls import Call, Reply, refusal
 from trading.paper.errors import VenueError
 from trading.paper.faults import FaultBox
@@ -19,7 +19,7 @@ from trading.paper.limits import Limits
 
 log = logging.getLogger("trading.paper.dispatch")
 
-Perform = Callable[[Call, dict[str, str]], Any]
+Perform = Callable[[Call], Any]
 
 
 class Dispatcher:
@@ -93,9 +93,7 @@ class Dispatcher:
     def _carry_out(self, call: Call) -> Any:
         if call.session is not None:
             return call.session(call)
-        return self._perform(
-            call, {name: text for name, text in call.params.items() if name not in AUTH_PARAMS}
-        )
+        return self._perform(call)
 
     def _authenticate(self, call: Call) -> None:
         if not call.is_authorised:

@@ -205,7 +205,7 @@ class ReadLag(Fault):
         if reply is None or not isinstance(reply.body, dict) or not super().selects(call, reply):
             return False
         age_ms = self.venue.clock() - int(reply.body.get("time", 0))
-        return age_ms < self.params["window_s"] * 1000
+        return bool(age_ms < self.params["window_s"] * 1000)
 
     async def after_engine(self, call: Call, reply: Reply) -> Reply:
         """Answer that there is no such order."""

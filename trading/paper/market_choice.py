@@ -10,8 +10,11 @@ from pathlib import Path
 from trading.paper.catalogue import Catalogue
 from trading.paper.config import ConfigError, PaperConfig
 from trading.paper.markets.base import Clock, Market
-from trading.paper.markets.candles import open_candle_market, symbols_in
+from trading.paper.markets.candle_files import find_files
+from trading.paper.markets.candles import open_candle_market
+from trading.paper.markets.mirror import MirrorMarket
 from trading.paper.markets.synthetic import SyntheticMarket
+from trading.paper.markets.ticks import open_tick_market, symbols_of, tick_files
 
 
 def listed_symbols(config: PaperConfig) -> list[str] | None:
@@ -19,7 +22,9 @@ def listed_symbols(config: PaperConfig) -> list[str] | None:
     if config.symbols is not None:
         return list(config.symbols)
     if config.market == "candles":
-        return symbols_in(_folder(config))
+        return list(find_files(_folder(config), None))
+    if config.market == "ticks":
+        return symbols_of(tick_files(_folder(config)))
     return None
 
 
@@ -32,6 +37,10 @@ def choose_market(config: PaperConfig, *, catalogue: Catalogue, clock: Clock) ->
     """
     if config.market == "candles":
         return open_candle_market(catalogue, folder=_folder(config), clock=clock, speed=config.speed)
+    if config.market == "ticks":
+        return open_tick_market(catalogue, folder=_folder(config), clock=clock, speed=config.speed)
+    if config.market == "mirror":
+        return MirrorMarket(config.mirror_url, symbols=list(catalogue), clock=clock)
     return SyntheticMarket(catalogue, symbols=list(catalogue), clock=clock, seed=config.seed)
 
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from trading.paper.catalogue import default_catalogue
+from trading.paper.catalogue import Catalogue, default_catalogue, spec_of
 from trading.paper.config import ConfigError, PaperConfig
 from trading.paper.control import add_control_routes
 from trading.paper.engine import Engine
@@ -30,7 +30,6 @@ from trading.paper.venue import Venue
 log = logging.getLogger("trading.paper.server")
 
 VENUE = web.AppKey("venue", Venue)
-MARKET_TASK = web.AppKey("market_task", asyncio.Task[None])
 MAX_BODY_BYTES = 1 << 20
 SHUTDOWN_S = 2.0
 
@@ -53,10 +52,9 @@ def build_app(config: PaperConfig) -> web.Application:
     app.router.add_route("*", "/{path:.*}", RestDoor(venue.dispatcher).handle)
 
     async def live(app: web.Application) -> AsyncIterator[None]:
-        app[MARKET_TASK] = asyncio.create_task(venue.run(market))
+        await venue.start(market)
         yield
-        app[MARKET_TASK].cancel()
-        await asyncio.wait([app[MARKET_TASK]])
+        await venue.stop()
 
     async def say_goodbye(app: web.Application) -> None:
         venue.close()
@@ -76,14 +74,30 @@ def build_venue(config: PaperConfig) -> tuple[Venue, Market]:
     try:
         catalogue = default_catalogue(listed_symbols(config))
         market = choose_market(config, catalogue=catalogue, clock=clock)
-        store = Store(config.state_file)
         engine = Engine(catalogue=catalogue, balances=config.balances, clock=clock)
-        store.restore(engine)
+        store = open_store(config, catalogue=catalogue, engine=engine, market=market)
     except (ValueError, MarketDataError) as error:
         raise ConfigError(str(error)) from error
     except StoreError as error:
         raise ConfigError(f"--state {config.state_file} cannot be used: {error}") from error
     return Venue(config, catalogue=catalogue, engine=engine, clock=clock, store=store), market
+
+
+def open_store(config: PaperConfig, *, catalogue: Catalogue, engine: Engine, market: Market) -> Store:
+    """Open the state file and let engine and market go on from it.
+
+    Symbols of kept orders stay listed even if the options no longer name them: the account still has them.
+    """
+    store = Store(config.state_file)
+    kept = store.load()
+    if kept is not None:
+        for symbol in {*kept["books"], *(order["symbol"] for order in kept["orders"].values())}:
+            if symbol not in catalogue:
+                catalogue.add(spec_of(symbol))
+        engine.restore(kept)
+        store.resume_market(market)
+    store.begin(engine)
+    return store
 
 
 def run(config: PaperConfig) -> int:
@@ -111,13 +125,16 @@ async def _serve(config: PaperConfig) -> int:
         host, port = runner.addresses[0][:2]
         sys.stderr.write(f"paper venue ready on http://{host}:{port}\n")
         sys.stderr.flush()
-        return await _until_stopped(app[MARKET_TASK])
+        return await _until_stopped(app[VENUE])
     finally:
         await runner.cleanup()
 
 
-async def _until_stopped(market: asyncio.Task[None]) -> int:
+async def _until_stopped(venue: Venue) -> int:
     """Wait for a signal (status 0) or for the market to fail (status 1)."""
+    market = venue.running
+    if market is None:
+        return 1
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

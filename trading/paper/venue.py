@@ -68,18 +68,19 @@ class Venue:
             clock=clock, keyring=self.keyring, limits=self.limits, faults=self.faults, perform=self.perform
         )
         self.store = store
+        self.running: asyncio.Task[None] | None = None
         self._started_ms = clock()
         self._is_publish_due = False
-        self._own: dict[str, Callable[[Call, dict[str, str]], Any]] = {
-            "ping": lambda call, params: {},
-            "time": lambda call, params: {"serverTime": self.clock()},
+        self._own: dict[str, Callable[[Call], Any]] = {
+            "ping": lambda call: {},
+            "time": lambda call: {"serverTime": self.clock()},
             "exchangeInfo": self._exchange_info,
-            "account.rateLimits.orders": lambda call, params: self.limits.order_rows(),
+            "account.rateLimits.orders": lambda call: self.limits.order_rows(),
         }
 
     # calls
 
-    def perform(self, call: Call, params: dict[str, str]) -> Any:
+    def perform(self, call: Call) -> Any:
         """Carry out a call that passed every check; whatever it changed is stored and told before it returns.
 
         Raises:
@@ -87,13 +88,13 @@ class Venue:
         """
         route = call.route
         if route.target is Target.MARKET:
-            return self.market_data.query(route.method, params)
+            return self.market_data.query(route.method, call.params)
         if route.target is Target.VENUE:
-            return self._own[route.method](call, params)
+            return self._own[route.method](call)
         if not route.has_effect:
-            return self.engine.execute(route.method, params)
+            return self.engine.execute(route.method, call.params)
         try:
-            return self.engine.execute(route.method, params)
+            return self.engine.execute(route.method, call.params)
         finally:  # a refused call may have had an effect: the cancel of a failed cancelReplace
             self.settle()
 
@@ -102,7 +103,8 @@ class Venue:
         self.engine.adjust_balance(asset, delta)
         self.settle()
 
-    def _exchange_info(self, call: Call, params: dict[str, str]) -> dict[str, Any]:
+    def _exchange_info(self, call: Call) -> dict[str, Any]:
+        params = call.params
         return self.catalogue.exchange_info(
             _asked_symbols(params),
             server_time_ms=self.clock(),
@@ -136,11 +138,9 @@ class Venue:
                 at_ms=own.at_ms,
             )
         self.limits.count_orders(self.engine.drain_order_counts())
-        events = self.engine.drain_events()
-        if events:
-            self.store.record(self.engine)
-            for event in events:
-                self._tell(Frame("user", event["e"], event))
+        self.store.record(self.engine)
+        for event in self.engine.drain_events():
+            self._tell(Frame("user", event["e"], event))
         self._publish_soon()
 
     # streams
@@ -174,14 +174,25 @@ class Venue:
 
     # life
 
-    async def run(self, market: Market) -> None:
-        """Run market, time-driven streams and heart-beats until cancelled or one of them fails."""
+    async def start(self, market: Market) -> None:
+        """Fold what happened before the start, so that klines are there from the first request, then run."""
+        await market.prepare()
         for symbol in self.catalogue:
             self.market_data.warm(symbol, market.warm_klines(symbol))
+
+        self.running = asyncio.create_task(self._run(market))
+
+    async def stop(self) -> None:
+        """End the market and the clocks."""
+        if self.running is not None:
+            self.running.cancel()
+            await asyncio.wait([self.running])
+
+    async def _run(self, market: Market) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(market.run(self))
             group.create_task(self._keep_time())
-            group.create_task(self._keep_beat())
+            group.create_task(self._keep_beat(market))
 
     async def _keep_time(self) -> None:
         """Wake right after every full 50 ms of the wall clock, so that candles close on their boundary."""
@@ -190,9 +201,10 @@ class Venue:
             for name, payload in self.market_data.due_stream(self.clock(), self.streams.wanted):
                 self._tell(Frame("market", name, payload))
 
-    async def _keep_beat(self) -> None:
+    async def _keep_beat(self, market: Market) -> None:
         while True:
             await asyncio.sleep(min(BEAT_S, self.rhythm.ping_s / 2))
+            self.store.record_market(market)
             now_s = time.monotonic()
             await self.stream_sockets.beat(now_s)
             await self.user_sockets.beat(now_s)
