@@ -89,7 +89,9 @@ class MirrorMarket:
         names = "/".join(f"{symbol.lower()}@{name}" for symbol in self.symbols for name in STREAMS)
         url = f"{stream_url(self._url)}/stream?streams={names}"
         heard = False
-        async with session.ws_connect(url, receive_timeout=SILENCE_S, max_msg_size=2**23) as socket:
+        async with session.ws_connect(
+            url, timeout=aiohttp.ClientWSTimeout(ws_receive=SILENCE_S), max_msg_size=2**23
+        ) as socket:
             log.info("mirror.connected url=%s symbols=%s", self._url, len(self.symbols))
             flusher = asyncio.create_task(self._flush(reader))
             try:

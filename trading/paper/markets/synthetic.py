@@ -89,7 +89,7 @@ class SyntheticMarket:
         self._short = np.zeros(count)  # log deviation that returns
         self._regime = np.zeros(count, dtype=np.int64)
         self._sigma = np.array([spec.daily_volatility for spec in self._specs]) / SECONDS_A_DAY**0.5
-        self._follow = np.array([0.95 if name.startswith("BTC") else 0.6 for name in self.symbols])
+        self._follow = np.array([0.95 if name.startswith("BTC") else 0.65 for name in self.symbols])
         volumes = np.array([spec.daily_quote_volume for spec in self._specs])
         self._trade_rate = np.clip(np.sqrt(volumes / 2e7), 0.4, 6.0)  # a second
         self._trade_notional = volumes / SECONDS_A_DAY / self._trade_rate
@@ -158,13 +158,15 @@ class SyntheticMarket:
     def _move(self) -> None:
         count, second = len(self.symbols), STEP_MS / 1000
         draws = self._random.standard_normal((2, count))
-        common = float(self._random.standard_normal())
+        common = self._random.standard_normal(2)
         chances = self._random.random((4, count))
         changes = chances[0] < second / REGIME_S
         fresh = np.searchsorted(np.cumsum(REGIME_ODDS)[:-1], chances[1], side="right")
         self._regime = np.where(changes, fresh, self._regime)
         scale = self._sigma * VOLATILITY[self._regime]
-        shock = self._follow * common + np.sqrt(1 - self._follow**2) * draws[0]
+        own = np.sqrt(1 - self._follow**2)
+        shock = self._follow * common[0] + own * draws[0]
+        ripple = self._follow * common[1] + own * draws[1]
         pull = (self._home - self._slow) * (second / (HOME_DAYS * SECONDS_A_DAY))
         self._slow = self._slow + scale * (second**0.5 * shock + DRIFT[self._regime] * second) + pull
         keep = np.exp(-second / RETURN_S)
@@ -172,7 +174,7 @@ class SyntheticMarket:
         jumps = chances[2] < second / JUMP_EVERY_S
         size = JUMP * scale * (0.5 + -np.log1p(-chances[3]) * 0.5)
         sign = np.where(draws[1] > -0.3, -1.0, 1.0)  # dips come more often than spikes
-        self._short = self._short * keep + spread * draws[1] + np.where(jumps, sign * size, 0.0)
+        self._short = self._short * keep + spread * ripple + np.where(jumps, sign * size, 0.0)
 
     def _trade(self, sink: MarketSink, *, before: FloatArray, after: FloatArray, now_ms: int) -> None:
         """Let the public trade at the touch, mostly in the direction the price just went."""

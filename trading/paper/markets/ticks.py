@@ -1,6 +1,7 @@
 """The tick market: captured stream frames played on the wall clock, several files merged by receive time.
 
-A line is `<recv> <json>`; recv is in ns (19 digits) or us (16 digits), the JSON a combined-stream frame.
+A line is `<recv> <json>`; recv is in ns (19 digits) or us (16 digits), the JSON a combined-stream frame, or
+the reply of GET /depth in a file whose name begins with the symbol.
 Prices are exact; long silences of the capture are left out. A bad line is named with file and number.
 """
 
@@ -123,6 +124,8 @@ def _parse(line: bytes, *, where: str) -> Frame:
         raise MarketDataError(f"{where}: the line must begin with a receive time in us or ns")
     try:
         frame = orjson.loads(text)
+        if "lastUpdateId" in frame:
+            frame = {"stream": f"{where.partition('-')[0].lower()}@depth", "data": frame}
         stream, data = frame["stream"], frame["data"]
         _check(stream.partition("@")[2], data)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
