@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import structlog
 from binance.client import Client
+from urllib3 import HTTPConnectionPool
 
 from trading.domain.executions import AssetBalance, ExecutionReport, Fill
 from trading.domain.instrument import Instrument
@@ -54,17 +55,17 @@ NOWHERE = "http://127.0.0.1:9"  # python-binance's futures, margin and web addre
 class _VenueClient(Client):  # type: ignore[misc]  # python-binance carries no types
     """python-binance's client at our address, with our signer and our session."""
 
-    def __init__(self, *, rest_url: str, api_key: str, signer: Signer) -> None:
+    def __init__(self, *, rest_url: str, api_key: str, signer: Signer, pool: HTTPConnectionPool) -> None:
         # Instance attributes shadow the class's addresses before the base class formats them.
         self.API_URL = rest_url
         self.MARGIN_API_URL = self.WEBSITE_URL = self.FUTURES_URL = self.FUTURES_DATA_URL = NOWHERE
         self.FUTURES_COIN_URL = self.FUTURES_COIN_DATA_URL = self.OPTIONS_URL = self.PAPI_URL = NOWHERE
-        self._rest_url = rest_url
+        self._pool = pool
         self._signer = signer
         super().__init__(api_key, "", private_key=None if signer.is_hmac else "signed by us", ping=False)
 
     def _init_session(self) -> LeanSession:
-        return LeanSession(open_pool(self._rest_url), headers=self._get_headers())
+        return LeanSession(self._pool, headers=self._get_headers())
 
     def _init_private_key(self, private_key: str | None, _password: str | None = None) -> str | None:
         return private_key
@@ -94,7 +95,8 @@ class BinanceVenue:
         timeout_s: float = 3.0,
     ) -> None:
         signer = Signer(api_secret=api_secret, private_key_file=private_key_file)
-        self._model = _VenueClient(rest_url=rest_url, api_key=api_key, signer=signer)
+        self._pool = open_pool(rest_url)
+        self._model = _VenueClient(rest_url=rest_url, api_key=api_key, signer=signer, pool=self._pool)
         self._model.REQUEST_RECVWINDOW = recv_window_ms
         self._model.REQUEST_TIMEOUT = timeout_s
         self._throttle = throttle
@@ -236,6 +238,10 @@ class BinanceVenue:
         self._model.timestamp_offset = offset_ms
         self._synced_s = time.monotonic()
         return offset_ms
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        self._pool.close()
 
     def _cancel(self, path: str, params: dict[str, str]) -> None:
         self._change(

@@ -14,7 +14,7 @@ from trading.domain.values import InvalidNumber, from_ms, to_decimal
 Payload = Mapping[str, Any]
 
 
-class UnknownMessage(ValueError):  # noqa: N818 -- named for what was heard, as the port errors are
+class UnknownMessage(ValueError):
     """The venue said something that this program does not know. Readers count it and go on."""
 
 

@@ -70,6 +70,9 @@ class LeanSession:
         """Send a DELETE."""
         return self._send("DELETE", url, **options)
 
+    def close(self) -> None:
+        """Keep the pool, which other threads use: python-binance closes when a thread's client is dropped."""
+
     def _send(
         self,
         method: str,

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 
-class UnusableKey(ValueError):  # noqa: N818 -- says what is wrong with what the operator gave
+class UnusableKey(ValueError):
     """The private key file cannot be used; the text names the file, never its content."""
 
 

@@ -10,6 +10,7 @@ Source of the windows (aligned to the clock, not sliding): binance-spot-api-docs
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
@@ -22,6 +23,9 @@ from trading.exchange.faults import CODE_ORDER_LIMIT
 log = structlog.get_logger(__name__)
 
 PREFIX = "fc:api:"
+REQUESTS_1M = 600
+WEIGHT_1M = 6000
+ORDERS_10S = 100
 WEIGHT_HEADROOM = 0.9  # other programs may share the address; the venue's header tells what they used
 FLUSH_AFTER_S = 1.0
 KEEP_S = 150
@@ -114,9 +118,9 @@ class Throttle:
         client: redis.Redis,
         *,
         clock: Clock,
-        requests_1m: int = 600,
-        weight_1m: int = 6000,
-        orders_10s: int = 100,
+        requests_1m: int = REQUESTS_1M,
+        weight_1m: int = WEIGHT_1M,
+        orders_10s: int = ORDERS_10S,
     ) -> None:
         self._redis = client
         self._clock = clock
@@ -165,33 +169,6 @@ class Throttle:
         except redis.RedisError as error:
             log.warning("throttle_without_redis", error=type(error).__name__)
 
-    def statistics(self) -> ApiStatistics:
-        """Give the figures of the last minute; the previous minute counts for the part still in view."""
-        minute, seconds = divmod(self._clock().timestamp(), 60)
-        pipe = self._redis.pipeline(transaction=False)
-        for window in (int(minute) - 1, int(minute)):
-            pipe.hgetall(f"{PREFIX}stats:{window}")
-            pipe.get(f"{PREFIX}requests:{window}")
-        pipe.get(f"{PREFIX}weight:{int(minute)}")
-        pipe.pttl(f"{PREFIX}blocked")
-        before, requests_before, now, requests_now, weight, blocked_ms = pipe.execute()
-        share = 1 - seconds / 60
-
-        def figure(name: bytes) -> float:
-            return int(before.get(name, 0)) * share + int(now.get(name, 0))
-
-        answers = figure(b"answers")
-        return ApiStatistics(
-            requests_1m=round(int(requests_before or 0) * share + int(requests_now or 0)),
-            requests_limit=self._requests_1m,
-            weight_1m=int(weight or 0),
-            weight_limit=self._weight_1m,
-            errors_1m=round(figure(b"errors")),
-            errors_ratio=figure(b"errors") / answers if answers else None,
-            latency_ms_mean=figure(b"latency_us") / answers / 1000 if answers else None,
-            blocked_s=max(blocked_ms, 0) / 1000,
-        )
-
     def _run(self, share: float, *, weight: int, orders: int) -> str:
         with self._lock:
             learned, self._learned = self._learned, _Learned()
@@ -233,6 +210,34 @@ class Throttle:
 
     def _ten_seconds(self) -> int:
         return int(self._clock().timestamp() // 10)
+
+
+def read_statistics(client: redis.Redis, *, now: datetime) -> ApiStatistics:
+    """Give the figures of the last minute; the previous minute counts for the part still in view."""
+    minute, seconds = divmod(now.timestamp(), 60)
+    pipe = client.pipeline(transaction=False)
+    for window in (int(minute) - 1, int(minute)):
+        pipe.hgetall(f"{PREFIX}stats:{window}")
+        pipe.get(f"{PREFIX}requests:{window}")
+    pipe.get(f"{PREFIX}weight:{int(minute)}")
+    pipe.pttl(f"{PREFIX}blocked")
+    before, requests_before, current, requests_now, weight, blocked_ms = pipe.execute()
+    share = 1 - seconds / 60
+
+    def figure(name: bytes) -> float:
+        return int(before.get(name, 0)) * share + int(current.get(name, 0))
+
+    answers = figure(b"answers")
+    return ApiStatistics(
+        requests_1m=round(int(requests_before or 0) * share + int(requests_now or 0)),
+        requests_limit=REQUESTS_1M,
+        weight_1m=int(weight or 0),
+        weight_limit=WEIGHT_1M,
+        errors_1m=round(figure(b"errors")),
+        errors_ratio=figure(b"errors") / answers if answers else None,
+        latency_ms_mean=figure(b"latency_us") / answers / 1000 if answers else None,
+        blocked_s=max(blocked_ms, 0) / 1000,
+    )
 
 
 def _header_number(answer: Answer | None, name: str) -> int:

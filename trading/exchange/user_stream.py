@@ -1,0 +1,133 @@
+"""The account's own stream over the WebSocket API: execution reports and balances, decoded.
+
+Run by the executions process. The venue replays nothing, so after each subscription, and after an event that
+could not be read, the owner is told to reconcile. Renews itself: on silence, on termination, on shutdown,
+before a day is over.
+
+Source: binance-spot-api-docs, web-socket-api.md ("User Data Stream subscriptions") and user-data-stream.md,
+read 2026-07.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import aiohttp
+import structlog
+
+from trading.domain.ports import Clock
+from trading.domain.values import to_ms
+from trading.exchange.decode import UserEvent, user_event
+from trading.exchange.fields import UnknownMessage, as_object, whole
+from trading.exchange.market_stream import SHUTDOWN
+from trading.exchange.signing import Signer
+from trading.exchange.sockets import SupervisedSocket
+from trading.exchange.ws_api import WsApi, WsApiLost, signed_params
+
+log = structlog.get_logger(__name__)
+
+PING_EVERY_S = 5.0
+ANSWER_S = 5.0
+SILENT_AFTER_S = 12.0  # pings are answered every five seconds
+TERMINATED = "eventStreamTerminated"
+CONNECTED = "USER_STREAM_CONNECTED"
+UNREADABLE = "USER_STREAM_UNREADABLE"
+
+
+class UserStream:
+    """Events of one account.
+
+    `on_event` gets every decoded event in order. `on_resync` gets a reason code when events may have been
+    missed: everything before that moment must be asked for. Both must be quick.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str,
+        signer: Signer,
+        clock: Clock,
+        on_event: Callable[[UserEvent], None],
+        on_resync: Callable[[str], None],
+        ping_every_s: float = PING_EVERY_S,
+    ) -> None:
+        self._api_key = api_key
+        self._signer = signer
+        self._clock = clock
+        self._on_event = on_event
+        self._on_resync = on_resync
+        self._ping_every_s = ping_every_s
+        self._api: WsApi | None = None
+        self._subscription_id: int | None = None
+        self.unknown: Counter[str] = Counter()
+        self._socket = SupervisedSocket(
+            url,
+            name="user",
+            clock=clock,
+            on_open=self._subscribe_and_ping,
+            on_text=self._hear,
+            silent_after_s=SILENT_AFTER_S,
+        )
+
+    async def run(self) -> None:
+        """Hold the subscription until cancelled."""
+        await self._socket.run()
+
+    def status(self) -> dict[str, Any]:
+        """Give the figures; connected means subscribed."""
+        figures = asdict(self._socket.status)
+        figures["connected"] = self._subscription_id is not None and figures["connected"]
+        figures["unknown_messages"] = self.unknown.total()
+        return figures
+
+    async def _subscribe_and_ping(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        self._subscription_id = None
+        api = self._api = WsApi(ws, unknown=self.unknown)
+        timestamp_ms = await self._venue_ms(api)
+        params = signed_params({}, api_key=self._api_key, signer=self._signer, timestamp_ms=timestamp_ms)
+        result = await api.request("userDataStream.subscribe.signature", params, timeout_s=ANSWER_S)
+        self._subscription_id = whole(result, "subscriptionId")
+        log.info("user_stream_subscribed", subscription_id=self._subscription_id)
+        self._on_resync(CONNECTED)
+        while True:
+            await asyncio.sleep(self._ping_every_s)
+            # Raises when nothing comes back, which renews the connection.
+            await api.request("ping", timeout_s=ANSWER_S)
+
+    async def _venue_ms(self, api: WsApi) -> int:
+        """Give the venue's moment, half a round trip after it was told."""
+        asked_ms = to_ms(self._clock())
+        server_ms = whole(await api.request("time", timeout_s=ANSWER_S), "serverTime")
+        return server_ms + (to_ms(self._clock()) - asked_ms) // 2
+
+    def _hear(self, text: str | bytes, _arrived_ms: int) -> None:
+        if self._api is None:
+            return
+        try:
+            message = self._api.hear(text)
+            if message is not None:
+                self._hear_event(message.get("subscriptionId"), message.get("event"))
+        except WsApiLost as error:
+            log.warning("user_stream_lost", error=str(error))
+            self._socket.renew("lost")
+        except UnknownMessage as error:
+            # It may have been a fill: what cannot be read must be asked for.
+            self.unknown["event"] += 1
+            log.warning("user_stream_unreadable", error=str(error))
+            self._on_resync(UNREADABLE)
+
+    def _hear_event(self, subscription_id: object, payload: object) -> None:
+        kind = as_object(payload, "event").get("e")
+        if kind in (SHUTDOWN, TERMINATED):
+            self._socket.renew(str(kind))
+            return
+        # Before the answer to our own request is read, an event can only be ours.
+        if self._subscription_id not in (None, subscription_id):
+            self.unknown["foreign subscription"] += 1
+            return
+        event = user_event(payload)
+        if event is not None:
+            self._on_event(event)
