@@ -34,7 +34,6 @@ class DashboardConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         """Accept an operator of this site and send the snapshot; others learn why by the close code."""
-        self._seq = 0
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         await self.accept()
@@ -57,10 +56,9 @@ class DashboardConsumer(AsyncWebsocketConsumer):
             self._asked.set()
 
     async def fc_events(self, message: dict[str, Any]) -> None:
-        """Pass numbered events on, but those that the snapshot already contains."""
-        fresh = [event for event in message["events"] if event["seq"] > self._seq]
-        if fresh and self._task is not None:
-            await self._send("events", fresh)
+        """Pass numbered events on; the page leaves out those that its snapshot already contains."""
+        if self._task is not None:
+            await self._send("events", message["events"])
 
     async def fc_prices(self, message: dict[str, Any]) -> None:
         """Pass prices on."""
@@ -71,9 +69,7 @@ class DashboardConsumer(AsyncWebsocketConsumer):
         await self.send(text_data=json.dumps({"type": kind, "data": data}, separators=(",", ":")))
 
     async def _send_snapshot(self) -> None:
-        state = await database_sync_to_async(_build_snapshot)()
-        self._seq = state["seq"]
-        await self._send("snapshot", state)
+        await self._send("snapshot", await database_sync_to_async(_build_snapshot)())
 
     async def _tell_forever(self) -> None:
         """Send the live part every second, and a snapshot whenever the page asked for one."""

@@ -13,7 +13,6 @@ from functools import lru_cache
 import redis
 from django.conf import settings
 
-from trading.domain.values import to_ms
 from trading.selectors import live
 
 log = logging.getLogger(__name__)
@@ -33,7 +32,7 @@ def get_client() -> redis.Redis:
 def read(*, now: datetime) -> live.LiveReading | None:
     """Give one reading of the shared memory, or None when it does not answer."""
     try:
-        return live.read_live(get_client(), now_ms=to_ms(now))
+        return live.read_live(get_client(), now=now)
     except redis.RedisError as error:
         log.warning("live reading failed: %s", error)
         return None

@@ -20,7 +20,6 @@ from trading.services import control, workers
 
 P = ParamSpec("P")
 PERMISSION = "trading.operate_worker"
-KILL_LEVELS = ("entries", "cancel", "flatten")
 
 
 def _act(
@@ -58,9 +57,8 @@ def act_on_worker(request: HttpRequest, worker_id: int, act: str) -> str:
     """Start, stop, drain or flatten one worker."""
     actor, reason, now = _actor(request), request.POST.get("reason", ""), bootstrap.utc_now()
     if act == "flatten":
-        venue = bootstrap.get_venue()
-        count = workers.flatten_worker(worker_id, actor=actor, now=now, venue=venue, reason=reason)
-        return f"{count} trades are being closed."
+        left = workers.flatten_worker(worker_id, actor=actor, desk=bootstrap.get_desk(), reason=reason)
+        return f"The worker is stopped and its positions are sold; {left} trades are still open."
     acts = {
         "start": (workers.start_worker, "The worker is started."),
         "stop": (workers.stop_worker, "The worker is stopped; open trades keep their protection."),
@@ -87,17 +85,17 @@ def set_trading_state(request: HttpRequest, state: str) -> str:
 @_act
 def kill(request: HttpRequest, level: str) -> str:
     """Pull the kill switch at one of its three levels."""
-    if level not in KILL_LEVELS:
-        raise UnknownAct(f"level: {level!r} is unknown; allowed are {', '.join(KILL_LEVELS)}")
+    if level not in set(control.KillLevel):
+        raise UnknownAct(f"level: {level!r} is unknown; allowed are {', '.join(control.KillLevel)}")
+    reason = request.POST.get("reason", "") or "dashboard"
     left = control.kill(
-        level,
-        actor=_actor(request),
-        now=bootstrap.utc_now(),
-        venue=bootstrap.get_venue(),
-        reason=request.POST.get("reason", "") or "dashboard",
+        control.KillLevel(level), actor=_actor(request), desk=bootstrap.get_desk(), reason=reason
     )
-    rest = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in left.items())
-    return f"Done ({level}). Left now: {rest or 'nothing'}."
+    return (
+        f"Trading is {left.trading_state}. Left now: {left.open_trades} open trades "
+        f"({left.protected_trades} protected), {left.working_entries} working entries, "
+        f"{left.unknown_orders} unknown orders."
+    )
 
 
 def _actor(request: HttpRequest) -> str:

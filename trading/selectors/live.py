@@ -9,16 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypedDict
 
 import redis
+
+from trading.domain.values import to_ms
+from trading.exchange.throttle import Throttle
 
 QUOTES_KEY = "fc:quotes"
 FEED_KEY = "fc:feed"
 USER_STREAM_KEY = "fc:user_stream"
 PROCESS_PREFIX = "fc:process:"
+CACHE_HITS_KEY = "fc:cache:hits"
+CACHE_MISSES_KEY = "fc:cache:misses"
 DENIALS_PREFIX = "fc:denials:"
 DECISIONS_PREFIX = "fc:last_decision:"
+DECISIONS_SHOWN = 10
 SEQUENCE_KEY = "fc:event_seq"
 # Every role that `manage.py up` starts and that reports its heartbeat; the venue and Redis have none.
 PROCESS_NAMES = ("web", "feed", "executions", "trader", "analyst", "beat")
@@ -60,7 +67,9 @@ class ApiFigures:
     weight_1m: int | None = None
     weight_limit: int | None = None
     requests_1m: int | None = None
+    requests_limit: int | None = None
     errors_ratio: float | None = None
+    latency_ms: float | None = None
 
     @property
     def weight_ratio(self) -> float | None:
@@ -84,15 +93,23 @@ class LiveReading:
 
 
 class WhyNot(TypedDict):
-    """Why a worker did not trade: counts by denial code, and its newest decisions, newest first."""
+    """Why a worker did (not) trade: counts by code of every decision, and the newest ones, newest first."""
 
-    denials: dict[str, int]
+    counts: dict[str, int]
     decisions: list[dict[str, Any]]
 
 
-def read_live(client: redis.Redis, *, now_ms: int) -> LiveReading:
+def read_live(client: redis.Redis, *, now: datetime) -> LiveReading:
     """Read everything that the dashboard's health and prices need. Raises redis.RedisError."""
-    keys = [SEQUENCE_KEY, FEED_KEY, USER_STREAM_KEY, *(f"{PROCESS_PREFIX}{name}" for name in PROCESS_NAMES)]
+    now_ms = to_ms(now)
+    keys = [
+        SEQUENCE_KEY,
+        FEED_KEY,
+        USER_STREAM_KEY,
+        CACHE_HITS_KEY,
+        CACHE_MISSES_KEY,
+        *(f"{PROCESS_PREFIX}{name}" for name in PROCESS_NAMES),
+    ]
     with client.pipeline(transaction=False) as pipeline:
         pipeline.mget(keys)
         pipeline.hgetall(QUOTES_KEY)
@@ -101,17 +118,11 @@ def read_live(client: redis.Redis, *, now_ms: int) -> LiveReading:
         seq=int(values[0] or 0),
         feed=_stream(values[1], now_ms=now_ms),
         user_stream=_stream(values[2], now_ms=now_ms),
-        processes=tuple(_processes(zip(PROCESS_NAMES, values[3:], strict=True), now_ms=now_ms)),
-        api=ApiFigures(),
-        cache_hit_ratio=None,
+        processes=tuple(_processes(zip(PROCESS_NAMES, values[5:], strict=True), now_ms=now_ms)),
+        api=_api(client, now=now),
+        cache_hit_ratio=_hit_ratio(values[3], values[4]),
         quotes={_plain(symbol): _quote(_plain(raw)) for symbol, raw in quotes.items()},
     )
-
-
-def read_seq(client: redis.Redis) -> int:
-    """Give the number of the newest dashboard event. Raises redis.RedisError."""
-    value = client.get(SEQUENCE_KEY)
-    return int(_plain(value)) if value is not None else 0
 
 
 def read_why_not(client: redis.Redis, worker_ids: Sequence[int]) -> dict[int, WhyNot]:
@@ -119,15 +130,32 @@ def read_why_not(client: redis.Redis, worker_ids: Sequence[int]) -> dict[int, Wh
     with client.pipeline(transaction=False) as pipeline:
         for worker_id in worker_ids:
             pipeline.hgetall(f"{DENIALS_PREFIX}{worker_id}")
-            pipeline.get(f"{DECISIONS_PREFIX}{worker_id}")
+            pipeline.lrange(f"{DECISIONS_PREFIX}{worker_id}", 0, DECISIONS_SHOWN - 1)
         replies = pipeline.execute() if worker_ids else []
     return {
         worker_id: WhyNot(
-            denials={_plain(code): int(count) for code, count in replies[2 * index].items()},
-            decisions=_lines(replies[2 * index + 1]),
+            counts={_plain(code): int(count) for code, count in replies[2 * index].items()},
+            decisions=[json.loads(line) for line in replies[2 * index + 1]],
         )
         for index, worker_id in enumerate(worker_ids)
     }
+
+
+def _api(client: redis.Redis, *, now: datetime) -> ApiFigures:
+    figures = Throttle(client, clock=lambda: now).statistics()
+    return ApiFigures(
+        weight_1m=figures.weight_1m,
+        weight_limit=figures.weight_limit,
+        requests_1m=figures.requests_1m,
+        requests_limit=figures.requests_limit,
+        errors_ratio=figures.errors_ratio,
+        latency_ms=figures.latency_ms_mean,
+    )
+
+
+def _hit_ratio(hits: bytes | None, misses: bytes | None) -> float | None:
+    total = int(hits or 0) + int(misses or 0)
+    return int(hits or 0) / total if total else None
 
 
 def _plain(value: Any) -> str:
@@ -163,9 +191,3 @@ def _processes(rows: Iterable[tuple[str, bytes | None]], *, now_ms: int) -> Iter
                 started_at_ms=int(beat["started_at_ms"]),
                 beat_age_ms=max(now_ms - int(beat["beat_at_ms"]), 0),
             )
-
-
-def _lines(raw: bytes | None) -> list[dict[str, Any]]:
-    if raw is None:
-        return []
-    return [json.loads(line) for line in _plain(raw).splitlines() if line]

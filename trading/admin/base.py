@@ -1,0 +1,140 @@
+"""What the admin's pages share: read-only ledgers, exports, a paginator that never counts a huge table.
+
+Used by the other modules of this package only. It writes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from import_export.admin import ExportMixin
+from import_export.fields import Field
+from import_export.formats.base_formats import CSV, JSON
+from import_export.resources import ModelResource
+from tablib import Dataset
+from unfold.admin import ModelAdmin
+from unfold.contrib.import_export.forms import ExportForm
+
+from trading.domain.values import to_text
+from trading.selectors.exports import EXPORTS, Export, read_value, to_cell, to_json_value
+
+# Beyond this many rows the pages stop; a filter or a search narrows faster than page 101.
+COUNTED_ROWS = 5000
+UNKNOWN = "not known"
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Django's class takes none at run time
+    """Counts at most COUNTED_ROWS rows, so that a page of a million fills costs as much as one of a hundred."""
+
+    @cached_property
+    def count(self) -> int:
+        """Number of rows, capped."""
+        rows: Any = self.object_list
+        return int(rows.order_by()[:COUNTED_ROWS].count())
+
+
+class Column(Field):
+    """A column of an export, read by its path and left as it is; the format writes it."""
+
+    def export(self, instance: Model, **kwargs: Any) -> Any:
+        """Give the value with its own type."""
+        return read_value(instance, self.attribute)
+
+
+class SafeCsv(CSV):
+    """CSV whose text cells cannot be run by a spreadsheet."""
+
+    def export_data(self, dataset: Dataset, **kwargs: Any) -> Any:
+        """Write every cell by the rules of the export command."""
+        return super().export_data(_rewritten(dataset, to_cell), **kwargs)
+
+
+class ExactJson(JSON):
+    """JSON with exact amounts as text."""
+
+    def export_data(self, dataset: Dataset, **kwargs: Any) -> Any:
+        """Write every value by the rules of the export command."""
+        rows = [dict(zip(dataset.headers, map(to_json_value, row), strict=True)) for row in dataset]
+        return json.dumps(rows, ensure_ascii=False)
+
+
+def _rewritten(dataset: Dataset, write: Any) -> Dataset:
+    return Dataset(*([write(value) for value in row] for row in dataset), headers=dataset.headers)
+
+
+def _resource(export: Export) -> type[ModelResource]:
+    fields = {name: Column(attribute=path, column_name=name) for name, path in export.columns}
+    names = [name for name, _ in export.columns]
+    meta = type("Meta", (), {"model": export.model, "fields": names, "export_order": names})
+    resource: type[ModelResource] = type(
+        f"{export.model.__name__}Resource", (ModelResource,), {**fields, "Meta": meta}
+    )
+    return resource
+
+
+class LedgerAdmin(ExportMixin, ModelAdmin):  # type: ignore[misc]  # both come without types
+    """A ledger: it is looked at, searched and exported, never edited here."""
+
+    export_kind = ""
+    export_form_class = ExportForm
+    paginator = CappedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_fullwidth = True
+    actions = None
+
+    def get_export_resource_classes(self, request: HttpRequest) -> list[type[ModelResource]]:
+        """Give the columns of the export command."""
+        return [_resource(EXPORTS[self.export_kind])]
+
+    def get_export_formats(self) -> list[type]:
+        """Offer CSV and JSON."""
+        return [SafeCsv, ExactJson]
+
+    def get_export_queryset(self, request: HttpRequest) -> Any:
+        """Give what the page's filters leave, with what the columns need."""
+        return super().get_export_queryset(request).select_related(*EXPORTS[self.export_kind].related)
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody adds to a ledger by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes a ledger by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes from a ledger."""
+        return False
+
+
+def number(value: Decimal | None) -> str:
+    """Write an amount plainly, or say that it is not known."""
+    return UNKNOWN if value is None else to_text(value)
+
+
+def signed(value: Decimal | None, unit: str = "") -> str:
+    """Write a gain or a loss with sign and tone."""
+    if value is None:
+        return UNKNOWN
+    tone = "text-green-700 dark:text-green-400" if value > 0 else "text-red-700 dark:text-red-400"
+    return format_html(
+        '<span class="tabular-nums {}">{}{} {}</span>',
+        tone if value else "",
+        "+" if value > 0 else "",
+        to_text(value.quantize(Decimal("0.00000001"))),
+        unit,
+    )
+
+
+def moment(value: datetime | None) -> str:
+    """Write a moment to the second, in UTC."""
+    return value.strftime("%Y-%m-%d %H:%M:%S") if value else "–"

@@ -1,0 +1,83 @@
+"""The journal and the account: who did what and why, trading state, balances. Read-only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from trading.admin.base import LedgerAdmin, moment, number
+from trading.models import Balance, JournalEntry, TradingControl
+
+
+@admin.register(JournalEntry)
+class JournalAdmin(LedgerAdmin):
+    """All acts and surprises, newest first."""
+
+    export_kind = "journal"
+    list_display = ("shown_at", "action", "subject", "actor", "reason")
+    list_filter = ("action", "actor")
+    list_filter_submit = True
+    search_fields = ("subject", "actor", "reason")
+    search_help_text = "Subject, actor or reason"
+    ordering = ("-at", "-id")
+
+    @display(description="At (UTC)", ordering="at")
+    def shown_at(self, entry: JournalEntry) -> str:
+        """Give the moment."""
+        return moment(entry.at)
+
+
+class _Looked(ModelAdmin):  # type: ignore[misc]  # comes without types
+    """A page that is only looked at."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Services add."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Services change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Nobody deletes."""
+        return False
+
+
+@admin.register(TradingControl)
+class TradingControlAdmin(_Looked):
+    """What the whole account may do; changed from the dashboard or by `manage.py kill`."""
+
+    list_display = ("state", "changed_at", "changed_by", "reason")
+
+
+@admin.register(Balance)
+class BalanceAdmin(_Looked):
+    """What the venue says we own, and what our ledger says."""
+
+    list_display = ("asset", "shown_free", "shown_locked", "shown_ledger", "difference", "updated_at")
+    search_fields = ("asset",)
+    ordering = ("asset",)
+
+    @display(description="Free")
+    def shown_free(self, balance: Balance) -> str:
+        """Give what may be spent."""
+        return number(balance.free)
+
+    @display(description="Locked")
+    def shown_locked(self, balance: Balance) -> str:
+        """Give what open orders hold."""
+        return number(balance.locked)
+
+    @display(description="Ledger")
+    def shown_ledger(self, balance: Balance) -> str:
+        """Give our own total."""
+        return number(balance.ledger)
+
+    @display(description="Difference")
+    def difference(self, balance: Balance) -> str:
+        """Give the venue's total minus ours; anything but 0 is an alert."""
+        return number(balance.free + balance.locked - balance.ledger)

@@ -1,0 +1,103 @@
+"""Round trips, newest first: what was bought why, how it was protected, what it brought. Read-only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from trading.admin.base import LedgerAdmin, moment, number, signed
+from trading.domain.trades import OPEN_STATES
+from trading.models import Order, Trade
+
+STATE_TONES = {"OPENING": "info", "OPEN": "success", "CLOSING": "warning", "ABORTED": "danger"}
+
+
+class OrderInline(TabularInline):  # type: ignore[misc]  # comes without types
+    """The orders of one trade."""
+
+    model = Order
+    fields = (
+        "client_order_id",
+        "role",
+        "type",
+        "status",
+        "qty",
+        "price",
+        "stop_price",
+        "filled_qty",
+        "reason",
+    )
+    readonly_fields = fields
+    ordering = ("created_at", "id")
+    extra = 0
+    can_delete = False
+    tab = True
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Orders are recorded by services only."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Orders are changed by reports of the venue only."""
+        return False
+
+
+@admin.register(Trade)
+class TradeAdmin(LedgerAdmin):
+    """All trades with their orders."""
+
+    export_kind = "trades"
+    list_display = (
+        "symbol",
+        "shown_state",
+        "worker",
+        "pnl",
+        "exit_reason",
+        "shown_qty",
+        "protected",
+        "opened",
+        "closed",
+    )
+    list_filter = ("state", "exit_reason", "worker", "symbol")
+    list_filter_submit = True
+    list_select_related = ("worker",)
+    search_fields = ("symbol", "key")
+    search_help_text = "Symbol or key"
+    ordering = ("-decided_at", "-id")
+    inlines = (OrderInline,)
+
+    @display(description="State", ordering="state", label=STATE_TONES)
+    def shown_state(self, trade: Trade) -> str:
+        """Give the state."""
+        return str(trade.state)
+
+    @display(description="PnL after fees", ordering="realised_pnl")
+    def pnl(self, trade: Trade) -> str:
+        """Give the realised PnL; an open trade has none yet."""
+        if trade.realised_pnl is None and trade.state in OPEN_STATES:
+            return "open"
+        return signed(trade.realised_pnl, trade.quote_asset)
+
+    @display(description="Held")
+    def shown_qty(self, trade: Trade) -> str:
+        """Give what is held now."""
+        return f"{number(trade.qty)} {trade.base_asset}" if trade.qty else "–"
+
+    @display(description="Protection", label={"unprotected": "danger", "protected": "success"})
+    def protected(self, trade: Trade) -> str:
+        """Say whether exits rest on the venue now."""
+        if trade.state not in OPEN_STATES:
+            return f"{trade.unprotected_s:.1f} s without"
+        return "protected" if trade.is_protected else "unprotected"
+
+    @display(description="Opened (UTC)", ordering="opened_at")
+    def opened(self, trade: Trade) -> str:
+        """Give the moment of the first fill."""
+        return moment(trade.opened_at)
+
+    @display(description="Closed (UTC)", ordering="closed_at")
+    def closed(self, trade: Trade) -> str:
+        """Give the moment when it was flat again."""
+        return moment(trade.closed_at)
