@@ -133,9 +133,7 @@ class Desk:
             )
             for asset, amount in moves:
                 expected[asset] = expected.get(asset, Decimal(0)) + amount
-        held = {
-            asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in ledger["balances"].items()
-        }
+        held = {asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in ledger["balances"].items()}
         assets = expected.keys() | held.keys()
         drift = {a: held.get(a, Decimal(0)) - expected.get(a, Decimal(0)) for a in assets}
         return {asset: amount for asset, amount in drift.items() if amount}

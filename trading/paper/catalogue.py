@@ -27,6 +27,7 @@ ALL_ORDER_TYPES = (
 STP_MODES = ("EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
 STATUSES = ("TRADING", "HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY")
 DEFAULT_LENGTH = 12
+MAX_STEPS = 900_000_000  # of LOT_SIZE
 
 RATE_LIMITS: tuple[dict[str, Any], ...] = (
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
@@ -340,7 +341,7 @@ def _spec(facts: SymbolFacts, changes: Mapping[str, Any]) -> SymbolSpec:
         tick_size=facts.tick_size,
         step_size=facts.step_size,
         min_qty=facts.step_size,
-        max_qty=facts.step_size * 90_000_000,
+        max_qty=facts.step_size * (MAX_STEPS if facts.step_size < 1 else MAX_STEPS * 10),
         market_max_qty=facts.market_max_qty,
         min_notional=facts.min_notional,
         start_price=facts.start_price,

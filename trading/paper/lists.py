@@ -173,7 +173,8 @@ class Lists:
                     self._settlement.expire(order, "OTO_PHASE_ONE_EXPIRED")
 
     def _end_others(self, legs: Sequence[Order]) -> None:
-        if all(leg.is_open for leg in legs):
+        """Expire the other leg, unless the one that ended did so because the other came alive."""
+        if all(leg.is_open or leg.expiry_reason == "OCO_TRIGGER" for leg in legs):
             return
         for leg in legs:
             if leg.is_open:
