@@ -24,7 +24,7 @@ if os.environ.get("TEST_DATABASE") == "postgresql":
     os.environ["DATABASE_URL"] = f"postgres://postgres@/postgres?host={POSTGRES_SOCKETS}"
 
 from fastcycle.settings import *  # noqa: E402, F403 -- after the environment is set
-from fastcycle.settings import DATABASES  # noqa: E402
+from fastcycle.settings import DATABASES  # noqa: E402 -- as above
 
 os.environ.pop("DATABASE_URL", None)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

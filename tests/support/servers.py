@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -54,12 +55,11 @@ def _answers(socket: Path) -> bool:
 
 
 def find_postgres() -> Path | None:
-    """Give the folder of PostgreSQL's server binaries, the newest of several, or None."""
+    """Give the folder of PostgreSQL's server programs, the newest of several, or None."""
     on_path = shutil.which("initdb")
     folders = [Path(on_path).resolve().parent] if on_path else []
-    folders += sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True
-    )
+    installed = Path("/usr/lib/postgresql").glob("*/bin")
+    folders += sorted(installed, key=lambda path: float(path.parent.name), reverse=True)
     return next((folder for folder in folders if (folder / "postgres").exists()), None)
 
 
@@ -83,30 +83,15 @@ def run_postgres(sockets: Path) -> Iterator[None]:
 
 
 def _initdb(binaries: Path, *, data: Path, user: int | None) -> None:
-    command = [
-        str(binaries / "initdb"),
-        "-D",
-        str(data),
-        "-U",
-        POSTGRES_USER,
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "-N",
-    ]
-    subprocess.run([*command, "--locale=C"], check=True, user=user, cwd=data, stdout=subprocess.DEVNULL)
+    options = f"-U {POSTGRES_USER} -A trust -E UTF8 -N --locale=C".split()
+    command = [str(binaries / "initdb"), "-D", str(data), *options]
+    subprocess.run(command, check=True, user=user, cwd=data, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
 def _serving(binaries: Path, *, data: Path, sockets: Path, user: int | None) -> Iterator[None]:
-    options = {
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-        "listen_addresses": "''",
-    }
-    settings = [part for name, value in options.items() for part in ("-c", f"{name}={value.strip(chr(39))}")]
+    options = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
+    settings = [part for option in options for part in ("-c", option)]
     command = [str(binaries / "postgres"), "-D", str(data), "-k", str(sockets), *settings]
     with (data / "server.log").open("wb") as log:
         server = subprocess.Popen(command, user=user, cwd=data, stdout=log, stderr=log)
@@ -121,3 +106,7 @@ def _serving(binaries: Path, *, data: Path, sockets: Path, user: int | None) -> 
     finally:
         server.terminate()
         server.wait(timeout=START_LIMIT_S)
+
+
+if __name__ == "__main__":
+    sys.exit(find_postgres() is None)

@@ -31,7 +31,7 @@ def run_worker(*, name: str, queue: str, threads: int) -> int:
         state.should_stop = os.EX_OK
 
     def on_ready(**_kwargs: Any) -> None:
-        # Celery has just named the process and announced its signals aloud; both are said here once, and plainly.
+        # Celery has just named the process and put its talkative signal handlers in place.
         setproctitle(f"fast-cycle: {name}")
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)

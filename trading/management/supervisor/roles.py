@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
+from django.utils.module_loading import import_string
 
 from trading.management.supervisor.children import become_program
 from trading.management.supervisor.heartbeat import connect
@@ -31,8 +33,22 @@ FORKED = ("executions", "trader", "feed", "beat", "analyst", "web")
 # What a forked role needs is imported before the fork, once for all. The web's command is not among it: it
 # brings Twisted, which the others need not carry.
 PRELOADED_COMMANDS = ("run_executions", "run_feed", "run_trader", "run_analyst", "run_beat")
-# The requirement's REST client (and its requests) is used by two roles; nobody's command names it directly.
-PRELOADED_MODULES = ("binance.client", "channels_redis.pubsub", "fastcycle.asgi")
+# Celery, kombu and Channels load these by name, when they run; loaded here, they are shared.
+PRELOADED_MODULES = (
+    "binance.client",
+    "celery.app.log",
+    "celery.apps.worker",
+    "celery.concurrency.thread",
+    "celery.loaders.app",
+    "celery.worker.autoscale",
+    "celery.worker.components",
+    "celery.worker.consumer.consumer",
+    "celery.worker.consumer.delayed_delivery",
+    "celery.worker.strategy",
+    "channels_redis.pubsub",
+    "kombu.transport.redis",
+    "psutil",
+)
 # A foreign program gets no credential of ours.
 SECRET_VARIABLES = ("BINANCE_", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "VENUE")
 MAX_LOG_BYTES = 10_000_000
@@ -122,6 +138,9 @@ def preload() -> None:
         importlib.import_module(f"trading.management.commands.{command}")
     for module in PRELOADED_MODULES:
         importlib.import_module(module)
+    import_string(settings.ASGI_APPLICATION)
+    current_app.loader.import_default_modules()
+    current_app.finalize()
 
 
 def _fresh_log(name: str) -> Path:

@@ -1,0 +1,67 @@
+# One word each; the same here and on a build machine. `make run` is all that a first visitor needs.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.PHONY: setup lock format check test test-fast bench run clean
+
+setup: $(VENV)/.stamp-dev  ## install everything, once
+
+$(VENV)/.stamp-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "fast-cycle: Python 3.11 or newer is needed; name it as in: make $(firstword $(MAKECMDGOALS)) PYTHON=python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.stamp-run: requirements.txt $(VENV)/.stamp-python
+	@$(PIP) install --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.stamp-dev: requirements-dev.txt $(VENV)/.stamp-run
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+lock: setup  ## pin requirements*.in anew, with hashes
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in -o requirements-dev.txt
+
+format: setup  ## set imports and layout right
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+check: setup  ## everything a machine can judge without running the product
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/pytest -q -p no:randomly tests/test_house_rules.py
+
+# The database-bound tests run on PostgreSQL first, so that the last line sums up the whole suite.
+test: setup  ## the whole suite, on both databases
+	@status=0; \
+	if $(BIN)/python -m tests.support.servers; then \
+		TEST_DATABASE=postgresql $(BIN)/pytest -q -n 2 $(ARGS) || status=1; \
+	else \
+		echo "PostgreSQL's server programs are not on this machine: its half of the suite is left out"; \
+	fi; \
+	$(BIN)/pytest -q -n 2 $(ARGS) || status=1; \
+	exit $$status
+
+test-fast: setup  ## what needs no database and no process
+	@$(BIN)/pytest -q tests/unit $(ARGS)
+
+bench: setup  ## measure, and write what was measured
+	@$(BIN)/python manage.py bench $(ARGS)
+
+run: $(VENV)/.stamp-run  ## the whole stack on this machine; ARGS="--port 8001" reaches `manage.py up`
+	@exec $(BIN)/python manage.py up $(ARGS)
+
+clean:  ## forget what the checkers remembered
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
