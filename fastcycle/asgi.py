@@ -5,8 +5,19 @@ from __future__ import annotations
 import os
 
 from channels.routing import ProtocolTypeRouter
+from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fastcycle.settings")
 
-application = ProtocolTypeRouter({"http": get_asgi_application()})
+# First: it loads the applications, whose models the routes import.
+http_application = get_asgi_application()
+
+from monitoring.urls import websocket_application  # noqa: E402 -- see above
+
+application = ProtocolTypeRouter(
+    {
+        "http": http_application,
+        "websocket": AllowedHostsOriginValidator(websocket_application),
+    }
+)

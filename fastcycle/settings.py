@@ -63,7 +63,7 @@ INSTALLED_APPS = [
     "channels",
     "trading",
     "intelligence",
-    *(name for name in ("monitoring",) if (BASE_DIR / name / "__init__.py").is_file()),
+    "monitoring",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
