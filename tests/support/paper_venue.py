@@ -1,8 +1,9 @@
-"""A paper venue on a free port for tests, and hands to speak with it: python-binance, raw REST, raw sockets."""
+"""A paper venue on a free port for tests, and hands to speak with it: python-binance, REST, sockets."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import threading
@@ -34,6 +35,7 @@ class PaperServer:
         self._config = config or PaperConfig(port=0, symbols=SYMBOLS, balances=BALANCES)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._closing = contextlib.ExitStack()
         self.url = ""
         self.venue: Venue
 
@@ -45,6 +47,7 @@ class PaperServer:
     def __exit__(self, *_: object) -> None:
         self.loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(20)
+        self._closing.close()
 
     def _run(self) -> None:
         asyncio.run(self._serve())
@@ -76,7 +79,13 @@ class PaperServer:
             "WEBSITE_URL": self.url,
         }
         kind = type("PaperClient", (Client,), urls)
+        # python-binance makes an event loop where there is none and never closes it
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
         made = kind(KEY, SECRET, **{"requests_params": {"timeout": 5}, "ping": False, **options})
+        asyncio.set_event_loop(None)
+        self._closing.callback(loop.close)
+        self._closing.callback(made.close_connection)
         made.REQUEST_RECVWINDOW = 5000
         return made
 

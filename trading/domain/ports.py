@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from trading.domain.executions import AssetBalance, ExecutionReport, Fill
-from trading.domain.indicators import Candles
+from trading.domain.signals import Candles
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle, Quote
 from trading.domain.orders import ListIntent, OrderIntent

@@ -12,7 +12,6 @@ from trading.domain.instrument import Instrument
 from trading.domain.market import Quote, spread_bps
 
 
-
 class TradingState(StrEnum):
     """What the whole account may do."""
 
@@ -133,5 +132,3 @@ def _check_worker(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     if facts.free_quote < limits.trade_notional:
         return Denial(DenialCode.BALANCE_SHORT, f"{facts.free_quote:f}", f"{limits.trade_notional:f}")
     return None
-
-

@@ -5,13 +5,14 @@ code, and the last decisions only.
 """
 
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import redis
 
+from trading.domain.decisions import Decision
 from trading.domain.values import to_ms
-from trading.services.cycle import Decision
 
 KEPT = 50
 COUNTS_KEY = "fc:denials:{worker_id}"
@@ -44,7 +45,9 @@ def _line(decision: Decision, arrived_ms: int) -> str:
             "code": decision.code,
             "detail": decision.detail,
             "trade_id": decision.trade_id,
-            "values": {name: round(value, 6) for name, value in decision.values.items()},
-        },
-        allow_nan=True,
+            "values": {
+                name: round(value, 6) if math.isfinite(value) else None
+                for name, value in decision.values.items()
+            },
+        }
     )

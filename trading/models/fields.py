@@ -7,12 +7,15 @@ ordinary decimals, which SQL may sort and sum.
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-_Number = models.DecimalField[Any, Any]
+if TYPE_CHECKING:
+    _Number = models.DecimalField[Any, Any]
+else:
+    _Number = models.DecimalField
 
 
 class ExactDecimalField(_Number):

@@ -35,7 +35,9 @@ class Order(models.Model):
     role = models.CharField(max_length=12, choices=[(r.value, r.value) for r in OrderRole])
     side = models.CharField(max_length=4, choices=[(s.value, s.value) for s in Side])
     type = models.CharField(max_length=16, choices=[(t.value, t.value) for t in OrderType])
-    time_in_force = models.CharField(max_length=3, blank=True, choices=[(t.value, t.value) for t in TimeInForce])
+    time_in_force = models.CharField(
+        max_length=3, blank=True, choices=[(t.value, t.value) for t in TimeInForce]
+    )
     qty = ExactDecimalField(help_text="Base asset")
     price = ExactDecimalField(null=True)
     stop_price = ExactDecimalField(null=True)
@@ -47,7 +49,9 @@ class Order(models.Model):
     filled_qty = ExactDecimalField(default=0, help_text="Sum of the fills that we hold")
     filled_notional = FigureField(default=0)
     reported_qty = ExactDecimalField(default=0, help_text="Largest filled quantity that the venue named")
-    fills_missing = models.BooleanField(default=False, help_text="The venue filled more than we hold fills for")
+    fills_missing = models.BooleanField(
+        default=False, help_text="The venue filled more than we hold fills for"
+    )
 
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True)

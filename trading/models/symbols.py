@@ -54,7 +54,9 @@ class BlacklistEntry(models.Model):
         verbose_name_plural = "blacklist"
         constraints = [
             models.UniqueConstraint(
-                fields=["symbol"], condition=models.Q(lifted_at__isnull=True), name="one_live_entry_per_symbol"
+                fields=["symbol"],
+                condition=models.Q(lifted_at__isnull=True),
+                name="one_live_entry_per_symbol",
             ),
         ]
 

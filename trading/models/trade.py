@@ -36,7 +36,9 @@ class Trade(models.Model):
     opened_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, help_text="Sold at market from this moment on")
     closed_at = models.DateTimeField(null=True)
-    exit_reason = models.CharField(max_length=20, blank=True, choices=[(r.value, r.value) for r in ExitReason])
+    exit_reason = models.CharField(
+        max_length=20, blank=True, choices=[(r.value, r.value) for r in ExitReason]
+    )
 
     qty = ExactDecimalField(default=0, help_text="Held now, after fees taken in the base asset")
     dust_qty = ExactDecimalField(default=0, help_text="Left over, too small to sell")

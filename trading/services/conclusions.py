@@ -112,9 +112,7 @@ def _exit_reason(trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow]
     return ExitReason(trade.exit_reason or ExitReason.MANUAL.value)
 
 
-def _write_protection(
-    trade: Trade, orders: Sequence[Order], *, at: datetime, instrument: Instrument
-) -> None:
+def _write_protection(trade: Trade, orders: Sequence[Order], *, at: datetime, instrument: Instrument) -> None:
     is_open = TradeState(trade.state) in OPEN_STATES
     needed = instrument.fit_qty(trade.qty) if is_open else ZERO
     covered = sum(

@@ -17,6 +17,7 @@ from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from trading.domain.decisions import Decision
 from trading.domain.instrument import ProtectionMode
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.risk import Denial, DenialCode
@@ -29,19 +30,6 @@ from trading.services.signals import SignalBook
 from trading.services.submit import Recorded, book, claim, send
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What one worker decided about one symbol at one candle, and why."""
-
-    worker_id: int
-    symbol: str
-    candle_open_at: datetime
-    code: str
-    detail: str = ""
-    trade_id: int | None = None
-    values: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -71,9 +59,7 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk) -> Turn:
     return turn
 
 
-def _decide(
-    interval: str, candles: Sequence[ClosedCandle], turn: Turn, *, desk: Desk
-) -> Iterable[Wish]:
+def _decide(interval: str, candles: Sequence[ClosedCandle], turn: Turn, *, desk: Desk) -> Iterable[Wish]:
     now = desk.clock()
     posts = desk.roster.posts(interval, now=now)
     signals = SignalBook(desk.market, interval, length=_history(posts))
@@ -93,8 +79,8 @@ def _decide(
 
 
 def _history(posts: Sequence[Post]) -> int:
-    """Candles that the longest warm-up of the posts needs, and one to decide on."""
-    return max((post.spec.warmup(post.config.parameters) for post in posts), default=0) + 1
+    """Candles that the longest warm-up of the posts needs, the one that is decided on included."""
+    return max((post.spec.warmup(post.config.parameters) for post in posts), default=1)
 
 
 def _lateness(candle: ClosedCandle, *, now: datetime, limit_s: float) -> Denial | None:

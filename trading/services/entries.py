@@ -111,9 +111,7 @@ def _read_books(wishes: Sequence[Wish], *, now: datetime, user_stream_is_up: boo
     return _Books(
         state=TradingState(control.state),
         busy={trade.symbol for trade in open_trades},
-        taken=set(
-            Trade.objects.filter(key__in=[wish.key for wish in wishes]).values_list("key", flat=True)
-        ),
+        taken=set(Trade.objects.filter(key__in=[wish.key for wish in wishes]).values_list("key", flat=True)),
         open_trades=numbers,
         bound=bound,
         free={each.asset: each.free - under_way[each.asset] for each in balances},
@@ -126,9 +124,7 @@ def _closed_at(wishes: Sequence[Wish]) -> dict[tuple[int, str], datetime]:
     cooling = [wish for wish in wishes if wish.post.config.cooldown_s]
     if not cooling:
         return {}
-    return last_closed_at(
-        [wish.post.worker.id for wish in cooling], [wish.candle.symbol for wish in cooling]
-    )
+    return last_closed_at([wish.post.worker.id for wish in cooling], [wish.candle.symbol for wish in cooling])
 
 
 def _check(

@@ -40,9 +40,9 @@ def apply_report(report: ExecutionReport, *, now: datetime, market: MarketView |
         ImpossibleTransition: The venue contradicts the order table; nothing is booked.
     """
     with transaction.atomic():
-        trade = Trade.objects.select_for_update().filter(
-            orders__client_order_id=report.client_order_id
-        ).first()
+        trade = (
+            Trade.objects.select_for_update().filter(orders__client_order_id=report.client_order_id).first()
+        )
         if trade is None:
             return False
         order = Order.objects.get(client_order_id=report.client_order_id)

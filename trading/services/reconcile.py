@@ -101,9 +101,7 @@ def _unresolved() -> Sequence[Order]:
 
 def _count_foreign(open_now: Sequence[ExecutionReport], ours: set[str]) -> int:
     others = [each.client_order_id for each in open_now if each.client_order_id not in ours]
-    known = set(
-        Order.objects.filter(client_order_id__in=others).values_list("client_order_id", flat=True)
-    )
+    known = set(Order.objects.filter(client_order_id__in=others).values_list("client_order_id", flat=True))
     return len(set(others) - known)
 
 
@@ -115,14 +113,16 @@ def _compare_balances(*, desk: Desk) -> list[Difference]:
         _open_ledger(list(venue.values()), now=desk.clock())
         return []
     after = _ledger()
+    # The venue leaves out what is zero; an asset that we hold a row of and it does not name is zero.
+    for asset in after.keys() - venue.keys():
+        venue[asset] = AssetBalance(asset, Decimal(0), Decimal(0))
     apply_balances(list(venue.values()), now=desk.clock())
     _add_missing_assets(list(venue.values()), now=desk.clock())
     differences = []
-    for asset in sorted(set(after) | set(venue)):
-        total = venue[asset].total if asset in venue else Decimal(0)
+    for asset in sorted(venue):
         ledger = after.get(asset, Decimal(0))
-        if before.get(asset, Decimal(0)) == ledger and total != ledger:
-            differences.append(Difference(asset, ledger, total))
+        if before.get(asset, Decimal(0)) == ledger and venue[asset].total != ledger:
+            differences.append(Difference(asset, ledger, venue[asset].total))
     return differences
 
 
@@ -149,10 +149,7 @@ def _open_ledger(balances: Sequence[AssetBalance], *, now: datetime) -> None:
 def _add_missing_assets(balances: Sequence[AssetBalance], *, now: datetime) -> None:
     """Keep what the venue says of an asset that the ledger never saw; its ledger figure stays 0."""
     Balance.objects.bulk_create(
-        [
-            Balance(asset=each.asset, free=each.free, locked=each.locked, updated_at=now)
-            for each in balances
-        ],
+        [Balance(asset=each.asset, free=each.free, locked=each.locked, updated_at=now) for each in balances],
         ignore_conflicts=True,
     )
 

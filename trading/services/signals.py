@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trading.domain.indicators import Candles
+from trading.domain.signals import Candles
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.ports import MarketView
 from trading.domain.risk import Denial, DenialCode
@@ -45,7 +45,7 @@ class SignalBook:
         candles = self._history(candle)
         if isinstance(candles, Denial):
             return candles
-        needed = post.spec.warmup(post.config.parameters) + 1
+        needed = post.spec.warmup(post.config.parameters)
         if len(candles.close) < needed:
             return Denial(DenialCode.CANDLES_SHORT, str(len(candles.close)), str(needed))
         signals = post.spec.signals(candles, post.config.parameters)

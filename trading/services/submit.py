@@ -64,9 +64,7 @@ def record_all(intents: Sequence[tuple[Trade, Intent]], *, now: datetime) -> lis
     return recorded
 
 
-def _rows(
-    trade: Trade, intent: Intent, lists: Mapping[str, OrderList], *, now: datetime
-) -> Iterator[Order]:
+def _rows(trade: Trade, intent: Intent, lists: Mapping[str, OrderList], *, now: datetime) -> Iterator[Order]:
     if isinstance(intent, ListIntent):
         for each in intent.orders:
             yield _row(trade, each, lists[intent.client_list_id], now=now)

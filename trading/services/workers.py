@@ -44,9 +44,7 @@ def create_worker(name: str, config: WorkerConfig, *, actor: str, now: datetime)
     with transaction.atomic():
         try:
             with transaction.atomic():
-                worker = Worker.objects.create(
-                    name=check_name(name), created_at=now, state_changed_at=now
-                )
+                worker = Worker.objects.create(name=check_name(name), created_at=now, state_changed_at=now)
         except IntegrityError:
             raise InvalidConfiguration("name", f"{name!r} is taken; choose another") from None
         _add_version(worker, checked, number=1, actor=actor, now=now)
