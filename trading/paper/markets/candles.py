@@ -27,6 +27,7 @@ from trading.paper.markets.synthetic import Facts
 WARM_ROWS = 3_000
 MIN_POINTS, MAX_POINTS = 4, 60
 POINT_MS = 500
+LEAD_MS = 500  # time to hand out history before the first candle opens
 SHORT_SPAN_MS = 5_000  # such candles begin on the next boundary, longer ones on the present one
 
 
@@ -175,7 +176,7 @@ class CandleMarket:
             now, span = self._clock(), max(1, round(self.span_ms))
             self._base_ms = now // span * span
             if span <= SHORT_SPAN_MS:
-                self._base_ms = -(-(now + 1000) // span) * span
+                self._base_ms = -(-(now + LEAD_MS) // span) * span
         return self._base_ms
 
     def _default_start(self) -> int:

@@ -63,7 +63,7 @@ async def test_stored_candles_come_out_exactly_at_the_played_density(tmp_path: P
     write(tmp_path, "ETHUSDT", rows(9, first=50))
     catalogue = default_catalogue(["BTCUSDT", "ETHUSDT"])
     data = MarketData(catalogue=catalogue, clock=wall)
-    start = "2021-04-02T00:07:00"
+    start = "2021-04-02T00:08:00"
 
     await play(open_candle_market(catalogue, folder=tmp_path, clock=wall, speed=60, start=start), data)
 

@@ -119,8 +119,10 @@ def test_long_silence_is_filled_by_the_minute() -> None:
 def test_history_of_minutes_and_seconds_joins_into_one_row_of_candles() -> None:
     store = KlineStore()
     price = 50 * UNITS
-    minutes = [WarmRow(MONDAY + n * 60_000, 60_000, *[price] * 4, 600, 0, 60, 0, 0) for n in range(10)]
-    seconds = [WarmRow(MONDAY + 600_000 + n * 1000, 1000, *[price] * 4, 10, 0, 1, 0, 0) for n in range(90)]
+    minute = WarmRow(MONDAY, 60_000, price, price, price, price, 600, 0, 60, 0, 0)
+    second = WarmRow(MONDAY, 1000, price, price, price, price, 10, 0, 1, 0, 0)
+    minutes = [minute._replace(open_ms=MONDAY + n * 60_000) for n in range(10)]
+    seconds = [second._replace(open_ms=MONDAY + 600_000 + n * 1000) for n in range(90)]
 
     store.seed([*minutes, *seconds])
 

@@ -1,0 +1,201 @@
+"""Indicators over candle arrays: float64 in, float64 out, NaN until there is enough history.
+
+Strategies, features and the back-tester call these. A value depends on a fixed number of rows before it and
+on nothing else: not on later rows, and not on where the array begins. So the last row of a short live window
+and the same row of a year-long back-test agree to the last bit. All run in a number of numpy passes that
+grows with the logarithm of the length.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+# Exponential weights are cut where less than e^-8 (0.03 %) of the weight is left.
+TAIL = 8.0
+
+
+def ema_warmup(length: int) -> int:
+    """Give how many rows an exponential mean looks at, the present one included."""
+    return _tail_rows(2.0 / (length + 1.0))
+
+
+def wilder_warmup(length: int) -> int:
+    """Give how many rows a Wilder mean looks at; RSI and ATR need one more for the first change."""
+    return _tail_rows(1.0 / length)
+
+
+def ema(values: FloatArray, length: int) -> FloatArray:
+    """Give the exponential mean with weight 2 / (length + 1) on the present row.
+
+    Warm-up: ema_warmup(length) rows. Source: R. G. Brown, Smoothing, Forecasting and Prediction (1963).
+    """
+    return _exponential_mean(values, 2.0 / (length + 1.0))
+
+
+def wilder_mean(values: FloatArray, length: int) -> FloatArray:
+    """Give Wilder's smoothing, an exponential mean with weight 1 / length on the present row.
+
+    Warm-up: wilder_warmup(length) rows.
+    Source: J. W. Wilder, New Concepts in Technical Trading Systems (1978).
+    """
+    return _exponential_mean(values, 1.0 / length)
+
+
+def rsi(closes: FloatArray, length: int) -> FloatArray:
+    """Give Wilder's relative strength index, 0 to 100; 50 where nothing moved.
+
+    Warm-up: wilder_warmup(length) + 1 rows. Source: Wilder (1978), section on the RSI.
+    """
+    changes = _changes(closes)
+    rises = wilder_mean(np.maximum(changes, 0.0), length)
+    falls = wilder_mean(np.maximum(-changes, 0.0), length)
+    total = rises + falls
+    with np.errstate(invalid="ignore", divide="ignore"):
+        index = np.where(total > 0.0, 100.0 * rises / total, 50.0)
+    index[np.isnan(total)] = np.nan
+    return index
+
+
+def true_range(highs: FloatArray, lows: FloatArray, closes: FloatArray) -> FloatArray:
+    """Give the larger of the candle's range and its reach from the close before; NaN on the first row."""
+    result = np.full(len(closes), np.nan)
+    before = closes[:-1]
+    result[1:] = np.maximum(highs[1:], before) - np.minimum(lows[1:], before)
+    return result
+
+
+def atr(highs: FloatArray, lows: FloatArray, closes: FloatArray, length: int) -> FloatArray:
+    """Give Wilder's average true range in price units.
+
+    Warm-up: wilder_warmup(length) + 1 rows. Source: Wilder (1978), section on volatility.
+    """
+    return wilder_mean(true_range(highs, lows, closes), length)
+
+
+def rolling_mean(values: FloatArray, length: int) -> FloatArray:
+    """Give the mean of the last `length` rows. Warm-up: length rows."""
+    return _rolling_moments(values, length)[0]
+
+
+def rolling_std(values: FloatArray, length: int) -> FloatArray:
+    """Give the population standard deviation of the last `length` rows. Warm-up: length rows.
+
+    Source: pairwise moments as in Chan, Golub, LeVeque (1983), so that large prices lose no digits.
+    """
+    return np.sqrt(_rolling_moments(values, length)[1] / length)
+
+
+def zscore(values: FloatArray, length: int) -> FloatArray:
+    """Give (value - mean) / standard deviation over the last `length` rows; 0 where nothing moved.
+
+    Warm-up: length rows.
+    """
+    mean, squares = _rolling_moments(values, length)
+    spread = np.sqrt(squares / length)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        score = np.where(spread > 0.0, (values - mean) / spread, 0.0)
+    score[np.isnan(spread)] = np.nan
+    return score
+
+
+def rolling_max(values: FloatArray, length: int) -> FloatArray:
+    """Give the largest of the last `length` rows. Warm-up: length rows."""
+    return -rolling_min(-values, length)
+
+
+def rolling_min(values: FloatArray, length: int) -> FloatArray:
+    """Give the smallest of the last `length` rows. Warm-up: length rows."""
+    result = np.full(len(values), np.nan)
+    if len(values) < length:
+        return result
+    reach, lowest = 1, values
+    while reach * 2 <= length:
+        lowest = np.minimum(lowest[reach:], lowest[: len(lowest) - reach])
+        reach *= 2
+    extra = length - reach  # two overlapping windows of `reach` rows cover `length`
+    if extra:
+        lowest = np.minimum(lowest[extra:], lowest[: len(lowest) - extra])
+    result[length - 1 :] = lowest
+    return result
+
+
+def donchian(highs: FloatArray, lows: FloatArray, length: int) -> tuple[FloatArray, FloatArray]:
+    """Give highest high and lowest low of the `length` rows before the present one.
+
+    Warm-up: length + 1 rows. Source: R. Donchian's four-week rule (1960), here without the present row, so
+    that a close above the upper line is a breakout.
+    """
+    return shift(rolling_max(highs, length), 1), shift(rolling_min(lows, length), 1)
+
+
+def shift(values: FloatArray, rows: int) -> FloatArray:
+    """Give each row the value of `rows` rows before; NaN where there is none."""
+    result = np.full(len(values), np.nan)
+    if rows < len(values):
+        result[rows:] = values[: len(values) - rows]
+    return result
+
+
+def _tail_rows(weight: float) -> int:
+    return int(2 ** math.ceil(math.log2(TAIL / weight)))
+
+
+def _changes(values: FloatArray) -> FloatArray:
+    result = np.full(len(values), np.nan)
+    result[1:] = values[1:] - values[:-1]
+    return result
+
+
+def _exponential_mean(values: FloatArray, weight: float) -> FloatArray:
+    """Weigh the last _tail_rows(weight) rows by (1 - weight)**age, doubling the reach at each pass."""
+    rows, keep = _tail_rows(weight), 1.0 - weight
+    result = np.full(len(values), np.nan)
+    if len(values) < rows:
+        return result
+    reach, total, norm = 1, values, 1.0
+    while reach < rows:
+        faded = keep**reach
+        total = total[reach:] + faded * total[: len(total) - reach]
+        norm *= 1.0 + faded
+        reach *= 2
+    result[rows - 1 :] = total / norm
+    return result
+
+
+def _rolling_moments(values: FloatArray, length: int) -> tuple[FloatArray, FloatArray]:
+    """Give mean and sum of squared deviations of the last `length` rows.
+
+    Windows of 1, 2, 4, ... rows are joined in pairs; a length is put together from its binary parts.
+    """
+    count = len(values)
+    means, squares = np.full(count, np.nan), np.full(count, np.nan)
+    if count < length:
+        return means, squares
+    size, block_mean, block_square = 1, values, np.zeros(count)
+    done, mean, square = 0, values[:0], values[:0]
+    while True:
+        if length & size:
+            if done == 0:
+                mean, square = block_mean, block_square
+            else:  # the block stands before what is already joined
+                later_mean, later_square = mean[size:], square[size:]
+                delta = later_mean - block_mean[: len(later_mean)]
+                share = size / (size + done)
+                mean = later_mean - delta * share
+                square = later_square + block_square[: len(later_mean)] + delta * delta * (done * share)
+            done += size
+        if done == length:
+            break
+        delta = block_mean[size:] - block_mean[: len(block_mean) - size]
+        block_square = (
+            block_square[size:] + block_square[: len(block_square) - size] + delta * delta * (size / 2)
+        )
+        block_mean = (block_mean[size:] + block_mean[: len(block_mean) - size]) / 2.0
+        size *= 2
+    means[length - 1 :], squares[length - 1 :] = mean, square
+    return means, squares
