@@ -7,12 +7,14 @@ the queue delivers the unacknowledged batch again, and reconcile runs, as it doe
 """
 
 from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 
-from tests.support.desk import Scene, a_scene
+from tests.support.desk import START, Scene, a_scene
 from tests.support.trading import a_worker, always, close_candles, ledger, prepare
 from trading.services import cycle, entries, executions, reconcile, submit, upkeep
 
@@ -68,6 +70,13 @@ STEPS: dict[str, tuple[Any, str, Callable[[Callable[..., Any]], Any]]] = {
 }
 _LEDGERS: dict[str, dict[str, object]] = {}
 RUNGS = {"OPOCO": "BTCUSDT", "OTOCO": "ADAUSDT", "OCO": "DOGEUSDT", "SUPERVISED": "LTCUSDT"}
+# symbol -> bid, ask, and a bid beyond the target of 50 bps
+PRICES = {
+    "BTCUSDT": ("100.00", "100.01", "101.00"),
+    "ADAUSDT": ("0.5000", "0.5001", "0.5050"),
+    "DOGEUSDT": ("0.10000", "0.10001", "0.10100"),
+    "LTCUSDT": ("80.00", "80.01", "80.80"),
+}
 
 
 def _first_candle(scene: Scene, symbol: str, *, cut: Callable[[], None] | None = None) -> None:
@@ -90,17 +99,20 @@ def _restart(scene: Scene, symbol: str) -> None:
     upkeep.run(desk=scene.desk)
 
 
-def _quote(scene: Scene, symbol: str, bid: str = "100.00", ask: str = "100.01") -> None:
+def _quote(scene: Scene, symbol: str, *, at_target: bool = False) -> None:
+    bid, ask, target = PRICES[symbol]
+    if at_target:
+        bid, ask = target, str(Decimal(target) + Decimal(ask) - Decimal(bid))
     scene.quote(symbol, bid, ask, qty="100000")
 
 
 def _second_candle_and_target(scene: Scene, symbol: str) -> dict[str, object]:
-    scene.clock.advance(60)
+    scene.clock.now = START + timedelta(seconds=60)
     _quote(scene, symbol)
     cycle.run_batch(close_candles(scene, symbol), desk=scene.desk)
     scene.pump()
     upkeep.run(desk=scene.desk)
-    _quote(scene, symbol, "101.00", "101.01")
+    _quote(scene, symbol, at_target=True)
     scene.pump()
     upkeep.run(desk=scene.desk)
     reconcile.run(desk=scene.desk, reason="schedule")

@@ -38,7 +38,9 @@ def an_instrument(**changes: object) -> Instrument:
     return Instrument(**{**values, **changes})  # type: ignore[arg-type]  # a test names what it changes
 
 
-def a_quote(bid: str = "100.00", ask: str = "100.01", *, symbol: str = "BTCUSDT", at: datetime = NOON) -> Quote:
+def a_quote(
+    bid: str = "100.00", ask: str = "100.01", *, symbol: str = "BTCUSDT", at: datetime = NOON
+) -> Quote:
     """A sane quote that just arrived."""
     return Quote(symbol, Decimal(bid), Decimal(10), Decimal(ask), Decimal(10), at, at)
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from trading.domain.executions import AssetBalance, ExecutionReport, Fill
-from trading.domain.signals import Candles
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle, Quote
 from trading.domain.orders import ListIntent, OrderIntent
 from trading.domain.ports import OrderNotFound, VenueRefused, VenueUnavailable, VenueUncertain
+from trading.domain.signals import Candles
 from trading.domain.values import to_ms
 from trading.exchange import decode, decode_market, encode
 from trading.paper.catalogue import default_catalogue
@@ -210,9 +210,7 @@ class Scene:
     def venue_totals(self) -> dict[str, Decimal]:
         """Give free + locked by asset as the venue has it."""
         balances = self.engine.ledger()["balances"]
-        return {
-            asset: Decimal(each["free"]) + Decimal(each["locked"]) for asset, each in balances.items()
-        }
+        return {asset: Decimal(each["free"]) + Decimal(each["locked"]) for asset, each in balances.items()}
 
 
 def a_scene(*, user_stream_is_up: bool = True, bnb_fees: bool = False) -> Scene:

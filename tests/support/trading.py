@@ -10,8 +10,8 @@ import pytest
 from tests.support.builders import a_config
 from tests.support.desk import Scene, flat_candles
 from trading.domain import strategy
-from trading.domain.signals import Candles
 from trading.domain.market import INTERVAL_S, ClosedCandle
+from trading.domain.signals import Candles
 from trading.domain.strategy import Signals, StrategySpec
 from trading.domain.universe import Universe
 from trading.models import Balance, FillRow, Order, Trade, Worker
@@ -91,9 +91,7 @@ def ledger(scene: Scene) -> dict[str, object]:
         "fills": [(f.side, f.price, f.qty, f.fee, f.fee_asset) for f in fills],
         "ledger": {b.asset: b.ledger for b in Balance.objects.all()},
         "venue": {asset: total for asset, total in scene.venue_totals().items() if total},
-        "closed": [
-            (t.symbol, t.realised_pnl, t.exit_reason) for t in Trade.objects.filter(state="CLOSED")
-        ],
+        "closed": [(t.symbol, t.realised_pnl, t.exit_reason) for t in Trade.objects.filter(state="CLOSED")],
         "open": Trade.objects.filter(state__in=["OPENING", "OPEN", "CLOSING"]).count(),
         "unresolved": Order.objects.filter(status__in=["INITIALIZED", "SUBMITTED"]).count(),
     }

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trading.domain.signals import Candles
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.ports import MarketView
 from trading.domain.risk import Denial, DenialCode
+from trading.domain.signals import Candles
 from trading.domain.values import to_ms
 from trading.services.roster import Post
 

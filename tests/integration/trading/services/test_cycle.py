@@ -30,6 +30,7 @@ def test_an_entry_is_filled_and_protected_in_one_request(scene: Scene) -> None:
     a_worker(scene)
 
     turn(scene)
+    scene.pump()
 
     trade = Trade.objects.get()
     assert (trade.state, trade.is_protected, trade.unprotected_s) == ("OPEN", True, 0.0)
@@ -43,6 +44,7 @@ def test_every_rung_of_the_ladder_ends_protected(scene: Scene, symbol: str) -> N
     a_worker(scene, symbol)
 
     turn(scene, symbol)
+    scene.pump()
 
     trade = Trade.objects.get()
     assert (trade.state, trade.is_protected) == ("OPEN", True)
@@ -138,6 +140,7 @@ def test_an_entry_that_finds_no_seller_is_aborted_and_the_symbol_is_free_again(s
     scene.engine.set_book("BTCUSDT", bids=[(Decimal(100), Decimal(1))], asks=[(Decimal(200), Decimal(1))])
 
     turn(scene)
+    scene.pump()
 
     assert Trade.objects.get().state == "ABORTED"
     assert {order.status for order in Order.objects.all()} <= {"EXPIRED", "CANCELED"}

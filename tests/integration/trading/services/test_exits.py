@@ -120,7 +120,7 @@ def test_protection_lost_to_a_stranger_is_put_back_by_the_watchdog(scene: Scene)
 
     trade = Trade.objects.get()
     assert (trade.state, trade.is_protected) == ("OPEN", True)
-    assert trade.unprotected_s == pytest.approx(0.0, abs=0.01)
+    assert trade.unprotected_s == pytest.approx(3.0)
 
 
 def test_a_supervised_target_is_sold_when_its_price_is_reached(scene: Scene) -> None:
