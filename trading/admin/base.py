@@ -32,7 +32,7 @@ UNKNOWN = "not known"
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Django's class takes none at run time
-    """Counts at most COUNTED_ROWS rows, so that a page of a million fills costs as much as one of a hundred."""
+    """Counts at most COUNTED_ROWS rows: a page of a million fills costs as much as one of a hundred."""
 
     @cached_property
     def count(self) -> int:
@@ -80,7 +80,25 @@ def _resource(export: Export) -> type[ModelResource]:
     return resource
 
 
-class LedgerAdmin(ExportMixin, ModelAdmin):  # type: ignore[misc]  # both come without types
+class LookedAdmin(ModelAdmin):  # type: ignore[misc]  # comes without types
+    """A page that is only looked at: services add and change, nobody deletes."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Services add."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Services change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Nobody deletes."""
+        return False
+
+
+class LedgerAdmin(ExportMixin, LookedAdmin):  # type: ignore[misc]  # both come without types
     """A ledger: it is looked at, searched and exported, never edited here."""
 
     export_kind = ""
@@ -89,7 +107,6 @@ class LedgerAdmin(ExportMixin, ModelAdmin):  # type: ignore[misc]  # both come w
     show_full_result_count = False
     list_per_page = 50
     list_fullwidth = True
-    actions = None
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type[ModelResource]]:
         """Give the columns of the export command."""
@@ -102,18 +119,6 @@ class LedgerAdmin(ExportMixin, ModelAdmin):  # type: ignore[misc]  # both come w
     def get_export_queryset(self, request: HttpRequest) -> Any:
         """Give what the page's filters leave, with what the columns need."""
         return super().get_export_queryset(request).select_related(*EXPORTS[self.export_kind].related)
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody adds to a ledger by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody changes a ledger by hand."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody deletes from a ledger."""
-        return False
 
 
 def number(value: Decimal | None) -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from trading.admin.base import LedgerAdmin, moment, number
+from trading.admin.base import LedgerAdmin, LookedAdmin, moment, number
 from trading.models import Balance, JournalEntry, TradingControl
 
 
@@ -29,33 +27,15 @@ class JournalAdmin(LedgerAdmin):
         return moment(entry.at)
 
 
-class _Looked(ModelAdmin):  # type: ignore[misc]  # comes without types
-    """A page that is only looked at."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Services add."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Services change."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Nobody deletes."""
-        return False
-
-
 @admin.register(TradingControl)
-class TradingControlAdmin(_Looked):
+class TradingControlAdmin(LookedAdmin):
     """What the whole account may do; changed from the dashboard or by `manage.py kill`."""
 
     list_display = ("state", "changed_at", "changed_by", "reason")
 
 
 @admin.register(Balance)
-class BalanceAdmin(_Looked):
+class BalanceAdmin(LookedAdmin):
     """What the venue says we own, and what our ledger says."""
 
     list_display = ("asset", "shown_free", "shown_locked", "shown_ledger", "difference", "updated_at")

@@ -56,7 +56,7 @@ class OrderAdmin(LedgerAdmin):
         "reason",
         "created",
     )
-    list_filter = ("status", "role", "type", "symbol")
+    list_filter = ("status", "role", "type")
     list_filter_submit = True
     search_fields = ("client_order_id", "symbol")
     search_help_text = "Symbol or our order id"
@@ -93,7 +93,7 @@ class FillAdmin(LedgerAdmin):
 
     export_kind = "fills"
     list_display = ("symbol", "side", "shown_price", "shown_qty", "shown_fee", "is_maker", "filled", "order")
-    list_filter = ("side", "is_maker", "symbol")
+    list_filter = ("side", "is_maker")
     list_filter_submit = True
     list_select_related = ("order",)
     search_fields = ("symbol", "order__client_order_id")

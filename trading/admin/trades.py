@@ -60,7 +60,7 @@ class TradeAdmin(LedgerAdmin):
         "opened",
         "closed",
     )
-    list_filter = ("state", "exit_reason", "worker", "symbol")
+    list_filter = ("state", "exit_reason", "worker")
     list_filter_submit = True
     list_select_related = ("worker",)
     search_fields = ("symbol", "key")

@@ -54,9 +54,9 @@ EXPORTS: dict[str, Export] = {
     "orders": Export(
         Order,
         _columns(
-            "id client_order_id client_list_id=order_list.client_list_id trade=trade.key symbol role side type"
-            " time_in_force qty price stop_price trailing_delta_bps status reason venue_order_id filled_qty"
-            " filled_notional created_at submitted_at reported_at closed_at"
+            "id client_order_id client_list_id=order_list.client_list_id trade=trade.key symbol role side"
+            " type time_in_force qty price stop_price trailing_delta_bps status reason venue_order_id"
+            " filled_qty filled_notional created_at submitted_at reported_at closed_at"
         ),
         moment="created_at",
         related=("trade", "order_list"),
