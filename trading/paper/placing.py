@@ -97,7 +97,7 @@ class Placing:
             raise errors.order_rejected(errors.WOULD_TAKE)
 
     def build(self, request: NewOrder) -> Order:
-        """Make the order without an id; nothing is remembered yet."""
+        """Make the order without ids of the venue; nothing is remembered yet."""
         now = self._state.clock()
         return Order(
             order_id=0,
@@ -108,7 +108,7 @@ class Placing:
             qty=request.qty,
             price=request.price,
             stp=request.stp,
-            client_id=request.client_id or self._state.new_client_id(),
+            client_id=request.client_id or "",
             created_ms=now,
             updated_ms=now,
             quote_qty=request.quote_qty,
@@ -120,7 +120,8 @@ class Placing:
         )
 
     def admit(self, order: Order) -> None:
-        """Give the order its id and remember it."""
+        """Give the order its ids and remember it."""
+        order.client_id = order.client_id or self._state.new_client_id()
         order.order_id = self._state.next_order_id()
         self._state.add_order(order)
         self._state.order_count += 1

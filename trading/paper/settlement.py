@@ -127,7 +127,9 @@ class Settlement:
             return
         base = self._state.catalogue[order.symbol].base
         net = fill.qty - (fill.commission if fill.commission_asset == base else ZERO)
-        self.lock(self._state.orders[order_list.order_ids[1]], net)
+        payee = self._state.orders[order_list.order_ids[1]]
+        self.lock(payee, net)
+        self._state.dirty_orders[payee.order_id] = payee
 
     def _count_first_fill(self, order: Order, *, is_maker: bool) -> None:
         if not order.is_counted:
