@@ -102,8 +102,9 @@ def _fields() -> Iterator[tuple[str, forms.Field]]:
     yield "top", _optional_whole("Top", "Rule: so many symbols by 24 h quote volume. 1 to 400.", 10)
     yield "min_quote_volume", _text("Least volume", "Rule: 24 h volume in the quote asset.", initial="0")
     yield "minimum_age_days", _optional_whole("Least age", "Rule: days since the symbol was first seen.", 0)
-    strategies = [(spec.name, spec.name.replace("_", " ").capitalize()) for spec in STRATEGIES.values()]
-    yield "strategy", _choice("Strategy", "Decides when to enter; the exits below are its own.", strategies)
+    strategies = [(spec.name, f"{spec.title} ({spec.name})") for spec in STRATEGIES.values()]
+    ideas = " ".join(f"{spec.title}: {spec.idea}" for spec in STRATEGIES.values())
+    yield "strategy", _choice("Strategy", f"Decides when to enter. {ideas}", strategies)
     intervals = [(interval, interval) for interval in INTERVAL_S]
     yield "interval", _choice("Candle interval", "It decides once at each closed candle.", intervals)
     yield "trade_notional", _amount("Amount of one trade", "What one entry may spend.", "20")
