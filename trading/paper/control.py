@@ -114,11 +114,15 @@ class ControlPort:
             amount = Decimal(0)
         if not isinstance(asset, str) or not asset or not amount.is_finite() or amount <= 0:
             raise ControlError('deposit and withdraw take {"asset": "USDT", "amount": "100"}')
-        self._venue.adjust_balance(asset, sign * amount)
+        try:
+            self._venue.adjust_balance(asset, sign * amount)
+        except ValueError as error:
+            raise ControlError(str(error)) from error
 
     def _ban(self, given: Any) -> None:
-        for ip in self._venue.known_addresses():
-            self._venue.limits.ban(ip, int(_number("ban_s", given) * 1000))
+        for_ms = int(_number("ban_s", given) * 1000)
+        for ip in self._venue.limits.known_addresses():
+            self._venue.limits.ban(ip, for_ms)
 
     def _skew(self, given: Any) -> None:
         self._venue.clock.skew_ms = int(_number("skew_ms", given, low=-86_400_000))

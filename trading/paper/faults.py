@@ -243,8 +243,8 @@ class FaultBox:
         params = _read_params(kind, request.get("params") or {})
         count = _read_count(request.get("count", kind.default_count))
         self._serial += 1
-        seed = request.get("seed", self._seed)
-        fault = kind(self._venue, params, count=count, seed=f"{seed}/{kind.name}/{self._serial}")
+        seed = f"{request['seed']}" if "seed" in request else f"{self._seed}/{kind.name}/{self._serial}"
+        fault = kind(self._venue, params, count=count, seed=seed)
         fault.serial = self._serial
         self.armed.append(fault)
         fault.on_arm()

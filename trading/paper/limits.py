@@ -183,8 +183,9 @@ class Limits:
         return list(self._addresses)
 
     def pardon(self) -> None:
-        """Lift every ban and forget every count of weight and violations."""
+        """Lift every ban and forget every count of weight, violations and orders."""
         self._addresses.clear()
+        self.orders_10s.count = self.orders_1d.count = 0
 
     def _over(self, ip: str, address: Address, window: Window, now_ms: int) -> VenueError:
         if now_ms - address.violated_ms > MINUTE_MS:

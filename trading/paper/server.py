@@ -74,10 +74,13 @@ def build_venue(config: PaperConfig) -> tuple[Venue, Market]:
     try:
         catalogue = default_catalogue(listed_symbols(config))
         market = choose_market(config, catalogue=catalogue, clock=clock)
-        engine = Engine(catalogue=catalogue, balances=config.balances, clock=clock)
+    except ValueError as error:
+        raise ConfigError(f"--symbols must be names such as BTCUSDT,ETHUSDT: {error}") from error
+    except MarketDataError as error:
+        raise ConfigError(f"--data cannot be played: {error}") from error
+    engine = Engine(catalogue=catalogue, balances=config.balances, clock=clock)
+    try:
         store = open_store(config, catalogue=catalogue, engine=engine, market=market)
-    except (ValueError, MarketDataError) as error:
-        raise ConfigError(str(error)) from error
     except StoreError as error:
         raise ConfigError(f"--state {config.state_file} cannot be used: {error}") from error
     return Venue(config, catalogue=catalogue, engine=engine, clock=clock, store=store), market
@@ -112,6 +115,10 @@ def run(config: PaperConfig) -> int:
 
 async def _serve(config: PaperConfig) -> int:
     app = build_app(config)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
@@ -125,20 +132,16 @@ async def _serve(config: PaperConfig) -> int:
         host, port = runner.addresses[0][:2]
         sys.stderr.write(f"paper venue ready on http://{host}:{port}\n")
         sys.stderr.flush()
-        return await _until_stopped(app[VENUE])
+        return await _until_stopped(app[VENUE], stopped)
     finally:
         await runner.cleanup()
 
 
-async def _until_stopped(venue: Venue) -> int:
+async def _until_stopped(venue: Venue, stopped: asyncio.Event) -> int:
     """Wait for a signal (status 0) or for the market to fail (status 1)."""
     market = venue.running
     if market is None:
         return 1
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait([waiting, market], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from trading.paper.sockets import Socket, SocketRegister
+from trading.paper.sockets import CLOSE_TIMEOUT_S, Socket, SocketRegister
 from trading.paper.streams import ControlError, Listener
 from trading.paper.venue import Venue
 from trading.paper.ws_api import Session
-
-CLOSE_TIMEOUT_S = 1.0
 
 
 class SocketDoors:

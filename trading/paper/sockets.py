@@ -24,6 +24,7 @@ MESSAGE_LIMIT = 5
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 ABNORMAL = 1006
+CLOSE_TIMEOUT_S = 1.0
 RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 
@@ -106,7 +107,7 @@ class Socket:
         finally:
             writer.cancel()
             if self._closing is not None:
-                await asyncio.wait([self._closing], timeout=1)
+                self._closing.cancel()
 
     async def beat(self, now_s: float) -> None:
         """Ping when due; cut a peer that left a ping unanswered or has lived its time. Seconds, monotonic."""
@@ -154,11 +155,14 @@ class Socket:
             self.sent += 1
 
     async def _finish(self, code: int, reason: str) -> None:
+        """Say goodbye and wait for the peer's; `ws.close` would not wait while `serve` is reading."""
         try:
             await self._write_pending()
-            await self.ws.close(code=code, message=reason.encode())
+            await self.ws.send_frame(struct.pack("!H", code) + reason.encode()[:120], WSMsgType.CLOSE)
+            await asyncio.sleep(CLOSE_TIMEOUT_S)
         except ConnectionError as error:
             log.debug("client_gone", extra={"ip": self.ip, "error": repr(error)})
+        self.cut()
 
 
 class SocketRegister:

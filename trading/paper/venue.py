@@ -219,10 +219,6 @@ class Venue:
         self.user_sockets.close_all(1001)
         self.store.close(self.engine)
 
-    def known_addresses(self) -> list[str]:
-        """Give every client address seen so far."""
-        return self.limits.known_addresses()
-
     def status(self) -> dict[str, Any]:
         """Give the tally of calls, connections and limits."""
         calls: dict[str, dict[str, int]] = {}

@@ -87,7 +87,7 @@ def test_an_amendment_keeps_the_order_and_shrinks_it(client: Client) -> None:
     assert (order["status"], Decimal(order["origQty"])) == ("NEW", Decimal("0.001"))
 
 
-def test_parameters_may_be_in_query_and_body(venue: PaperServer, client: Client) -> None:
+def test_an_order_may_be_sent_in_the_query(venue: PaperServer) -> None:
     answer = venue.signed(
         "POST",
         "order",
