@@ -48,7 +48,8 @@ def test_step_ends_the_position_where_the_rule_says(
 ) -> None:
     step = exit_step(terms, 100.0, highest, PriceRange(*prices), held_s)
 
-    assert (step.code, step.price) == (code, pytest.approx(price))
+    assert step.code == code
+    assert step.price == pytest.approx(price)
     assert step.highest_price == max(highest, prices[1])
     assert ExitCode(step.code).value == code
 

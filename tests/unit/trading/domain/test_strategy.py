@@ -30,6 +30,13 @@ def noisy(seed: int = 3, *, size: float = 1.5e-3) -> Candles:
     return candles(closes, volume=random.lognormal(2, 0.6, ROWS))
 
 
+def until(data: Candles, end: int) -> Candles:
+    arrays = {
+        name: getattr(data, name)[:end] for name in ("open_ms", "open", "high", "low", "close", "volume")
+    }
+    return Candles(**arrays, interval_s=data.interval_s)
+
+
 def wave() -> np.ndarray:
     return 100.0 + 0.03 * np.sin(np.arange(400) / 3.0)
 
@@ -41,7 +48,7 @@ def test_no_row_sees_the_future_or_needs_more_than_the_warm_up(name: str) -> Non
     whole, warmup = spec.signals(data, parameters), spec.warmup(spec.defaults())
 
     for end in (warmup, 500, 777):
-        cut = Candles(*(getattr(data, field)[:end] for field in data.__slots__[:6]), data.interval_s)
+        cut = until(data, end)
         for part in (cut, cut.tail(warmup)):
             last = spec.signals(part, parameters)
             assert last.reasons[-1] == whole.reasons[end - 1]
