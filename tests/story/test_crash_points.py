@@ -16,7 +16,8 @@ from django.core.management import call_command
 
 from tests.support.desk import START, Scene, a_scene
 from tests.support.trading import a_worker, always, close_candles, ledger, prepare
-from trading.services import cycle, entries, executions, reconcile, submit, upkeep
+from trading import events
+from trading.services import cycle, entries, executions, reconcile, signals, submit, upkeep
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always"), pytest.mark.story]
 __all__ = ["always"]
@@ -54,8 +55,8 @@ def _cut_after_second(original: Callable[..., Any]) -> Callable[..., Any]:
 # step of the table -> where the process dies. Steps 1 and 2 (hear, remember) end before a task exists.
 STEPS: dict[str, tuple[Any, str, Callable[[Callable[..., Any]], Any]]] = {
     "3 take a turn": (cycle, "_decide", lambda _: _cut_before),
-    "4 look": (cycle.SignalBook, "_read", _cut_after),
-    "5 decide": (cycle.SignalBook, "decide", _cut_after),
+    "4 look": (signals.SignalBook, "_read", _cut_after),
+    "5 decide": (signals.SignalBook, "decide", _cut_after),
     "6 size and check": (entries, "_check", _cut_after),
     "7 record, not committed": (entries, "record_all", _cut_after),
     "7 record": (cycle, "record_entries", _cut_after),
@@ -65,7 +66,7 @@ STEPS: dict[str, tuple[Any, str, Callable[[Callable[..., Any]], Any]]] = {
     "10 book, not committed": (executions, "conclude", _cut_after),
     "10 book the first report": (submit, "apply_report", _cut_after),
     "10 book the second report": (submit, "apply_report", _cut_after_second),
-    "11 tell": (executions.events, "trade_changed", _cut_after_second),
+    "11 tell": (events, "trade_changed", _cut_after_second),
     "10 booked, not protected": (cycle, "_protect", lambda _: _cut_before),
 }
 _LEDGERS: dict[str, dict[str, object]] = {}

@@ -111,7 +111,7 @@ class Desk:
         """Drain the events and give those of one kind."""
         return [event for event in self.engine.drain_events() if event["e"] == kind]
 
-    def balance(self, asset: str) -> tuple[Decimal, Decimal]:
+    def balance(self, asset: str) -> tuple[Decimal | int, Decimal | int]:
         """Give free and locked of an asset."""
         held = self.engine.ledger()["balances"].get(asset, {"free": "0", "locked": "0"})
         return Decimal(held["free"]), Decimal(held["locked"])

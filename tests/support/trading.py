@@ -40,7 +40,7 @@ ALWAYS = StrategySpec(
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Offer the strategy ALWAYS."""
-    monkeypatch.setitem(strategy.STRATEGIES, ALWAYS.name, ALWAYS)  # type: ignore[arg-type]
+    monkeypatch.setitem(strategy.STRATEGIES, ALWAYS.name, ALWAYS)
 
 
 def prepare(scene: Scene) -> None:

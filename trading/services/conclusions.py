@@ -50,7 +50,8 @@ def conclude(trade: Trade, *, at: datetime, now: datetime) -> None:
 
 def held_price(trade: Trade) -> Decimal:
     """Give the price at which leftovers are judged: what was paid, or the decision's."""
-    return trade.avg_entry_price or trade.decision_price
+    price: Decimal = trade.avg_entry_price or trade.decision_price
+    return price
 
 
 def _foreign_fee_value(trade: Trade, fills: Sequence[FillRow]) -> Decimal | None:

@@ -102,7 +102,7 @@ def stop_worker(worker_id: int, *, actor: str, now: datetime, reason: str = "") 
 
 
 def drain_worker(worker_id: int, *, actor: str, now: datetime, reason: str = "") -> Worker:
-    """Stop entries and stop the worker once its last trade is closed. Raises WorkerNotFound, NotAllowedNow."""
+    """Stop entries, and the worker with its last trade. Raises WorkerNotFound, NotAllowedNow."""
     return _set_state(worker_id, WorkerState.DRAINING, actor=actor, now=now, reason=reason)
 
 

@@ -37,7 +37,7 @@ def test_an_order_never_sent_cannot_be_filled() -> None:
 
 
 @given(st.lists(st.sampled_from(REPORTABLE), max_size=12))
-def test_no_sequence_of_reports_leaves_a_closed_state_except_by_a_late_fill(reports: list[OrderStatus]) -> None:
+def test_a_closed_state_is_left_by_a_late_fill_only(reports: list[OrderStatus]) -> None:
     status = S.SUBMITTED
     for reported in reports:
         try:
