@@ -103,7 +103,6 @@ class SymbolSpec:
     allow_trailing_stop: bool = True
     cancel_replace_allowed: bool = True
     amend_allowed: bool = True
-    peg_allowed: bool = False
     stp_modes: tuple[str, ...] = STP_MODES
     default_stp: str = "EXPIRE_MAKER"
     permission_sets: tuple[tuple[str, ...], ...] = (("SPOT", "MARGIN"),)
@@ -138,7 +137,7 @@ class Catalogue(Mapping[str, SymbolSpec]):
         self._specs[spec.symbol] = spec
 
     def remove(self, symbol: str) -> None:
-        """Take a symbol off the list; its orders are the engine's business (`Engine.delist`)."""
+        """Take a symbol off the list; its orders are the engine's business (`Engine.expire_all`)."""
         del self._specs[symbol]
 
     def update(self, symbol: str, **changes: Any) -> SymbolSpec:
@@ -227,7 +226,7 @@ def symbol_info(spec: SymbolSpec, *, show_permission_sets: bool = True) -> dict[
         "allowTrailingStop": spec.allow_trailing_stop,
         "cancelReplaceAllowed": spec.cancel_replace_allowed,
         "amendAllowed": spec.amend_allowed,
-        "pegInstructionsAllowed": spec.peg_allowed,
+        "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": True,
         "filters": symbol_filters(spec),

@@ -129,7 +129,10 @@ class Engine:
             self._finish()
 
     def set_book(self, symbol: str, *, bids: Levels, asks: Levels) -> None:
-        """Put the market's liquidity, best levels first; own resting orders it crosses fill as maker."""
+        """Put the market's liquidity, best levels first; own resting orders it crosses fill as maker.
+
+        The sequences are kept, not copied: the caller hands over new ones each time.
+        """
         self._state.book(symbol).replace(bids=bids, asks=asks)
         if self._state.open.get(symbol):
             self._matching.cross(symbol)

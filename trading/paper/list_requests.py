@@ -114,7 +114,7 @@ def _read_pair(
         read_order(params, spec, Leg(prefix=prefix, side=side, qty=qty), stp=stp) for prefix in prefixes
     )
     _check_pair(side, above, below)
-    return [above, below]
+    return [above, below] if side == BUY else [below, above]  # the venue lists the stop first
 
 
 def _check_pair(side: str, above: NewOrder, below: NewOrder) -> None:

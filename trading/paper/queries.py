@@ -81,7 +81,7 @@ class Queries:
             raise errors.either_mandatory("orderListId", "origClientOrderId")
         olist = self._find_list(list_id, client_id)
         if olist is None:
-            raise errors.bad_request(-2018, "Order list does not exist.")
+            raise errors.no_such_order()
         return responses.order_list(self._state, olist)
 
     def open_lists(self, params: Params) -> list[dict[str, Any]]:

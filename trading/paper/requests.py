@@ -16,6 +16,7 @@ from trading.paper.orders import LIMIT_TYPES, MARKET_TYPES, STOP_TYPES
 from trading.paper.params import RESPONSE_TYPES, Params
 
 STP_NAMES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
+PEG_WORDS = ("pegPriceType", "pegOffsetType", "pegOffsetValue")
 MIN_STRATEGY_TYPE = 1_000_000
 TIF_TYPES = frozenset({"LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"})
 SUPPORT_TEXTS = {
@@ -91,6 +92,8 @@ def read_order(params: Params, spec: SymbolSpec, leg: Leg, *, stp: str) -> NewOr
     """
     side = leg.side or params.side(leg.name("side"))
     kind = _read_type(params, leg)
+    if params.sent([leg.name(word) for word in PEG_WORDS]):
+        raise errors.order_rejected("Pegged orders are not supported for this symbol.")
     request = NewOrder(
         symbol=spec.symbol,
         side=side,

@@ -19,7 +19,7 @@ from trading.paper.orders import Fill, Order, OrderList, PreventedMatch, from_st
 from trading.paper.state import Counters, VenueState
 
 VERSION = 1
-STOPS_OF_PROTECTION = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT"})
+PROTECTING_TYPES = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT"})
 
 
 def take(state: VenueState) -> dict[str, Any]:
@@ -92,7 +92,8 @@ def put(state: VenueState, snapshot: Mapping[str, Any]) -> None:
         state.add_fill(from_state(Fill, fill))
     state.prevented.extend(from_state(PreventedMatch, match) for match in snapshot["prevented"])
     state.books.clear()
-    for symbol, levels in snapshot["books"].items():
+    listed = {symbol: kept for symbol, kept in snapshot["books"].items() if symbol in state.catalogue}
+    for symbol, levels in listed.items():
         book = state.books[symbol] = Book(state.catalogue[symbol].start_price)
         book.restore(levels)
     state.dirty_orders.clear()
@@ -117,11 +118,14 @@ def ledger(state: VenueState) -> dict[str, Any]:
 
 
 def protected(state: VenueState) -> dict[str, str]:
-    """Give per symbol the base quantity that live SELL stop legs cover; a pair counts once."""
+    """Give per symbol the base quantity that waiting SELL stop legs cover.
+
+    A stop that has triggered protects no more: what it has not sold hangs on the book.
+    """
     covered: dict[str, Decimal] = {}
     for order in state.all_open_orders():
-        is_live = order.status in ("NEW", "PARTIALLY_FILLED")
-        if is_live and order.side == "SELL" and order.type in STOPS_OF_PROTECTION:
+        waits = order.is_contingent and order.status == "NEW"
+        if waits and order.side == "SELL" and order.type in PROTECTING_TYPES:
             covered[order.symbol] = covered.get(order.symbol, ZERO) + order.remaining
     return {symbol: text(qty) for symbol, qty in covered.items()}
 

@@ -209,5 +209,5 @@ def test_a_leg_that_expires_in_a_self_trade_ends_its_list() -> None:
     answer = desk.oco()
     desk.book("99:5", "111:5")
     desk.limit("BUY", "1", "110")
-    assert desk.statuses(answer) == ["EXPIRED_IN_MATCH", "EXPIRED"]
+    assert desk.statuses(answer) == ["EXPIRED", "EXPIRED_IN_MATCH"]
     assert desk.balance("BTC") == (Decimal(10), 0)

@@ -20,14 +20,22 @@ def test_an_oco_locks_its_quantity_once() -> None:
     assert desk.engine.ledger()["protected"] == {"BTCUSDT": "1.00000000"}
 
 
+def test_the_stop_leg_is_listed_first_whatever_its_side() -> None:
+    desk = Desk()
+    buy = {"aboveType": "STOP_LOSS", "aboveStopPrice": "105", "belowType": "LIMIT_MAKER", "belowPrice": "95"}
+    buy_answer = desk.call("orderList.place.oco", side="BUY", quantity="1", **buy)
+    for answer in (desk.oco(), buy_answer):
+        assert desk.order(answer["orders"][0]["orderId"])["type"] == "STOP_LOSS"
+
+
 def test_a_fill_of_the_limit_leg_expires_the_stop_leg() -> None:
     desk = Desk()
     answer = desk.oco()
     desk.book("110:0.4", "111:5")
-    assert desk.statuses(answer) == ["PARTIALLY_FILLED", "EXPIRED"]
+    assert desk.statuses(answer) == ["EXPIRED", "PARTIALLY_FILLED"]
     desk.trade("110.5")
-    assert desk.statuses(answer) == ["FILLED", "EXPIRED"]
-    assert desk.order(answer["orders"][1]["orderId"])["expiryReason"] == "OCO_TRIGGER"
+    assert desk.statuses(answer) == ["EXPIRED", "FILLED"]
+    assert desk.order(answer["orders"][0]["orderId"])["expiryReason"] == "OCO_TRIGGER"
     assert desk.events("listStatus")[-1]["L"] == "ALL_DONE"
     assert desk.drift() == {}
 
@@ -36,7 +44,7 @@ def test_the_trigger_of_the_stop_leg_expires_the_limit_leg() -> None:
     desk = Desk()
     answer = desk.oco()
     desk.trade("94.9")
-    assert desk.statuses(answer) == ["EXPIRED", "FILLED"]
+    assert desk.statuses(answer) == ["FILLED", "EXPIRED"]
     assert desk.balance("BTC") == (Decimal(9), 0)
 
 
@@ -55,7 +63,7 @@ def test_a_stop_leg_that_is_refused_at_its_trigger_expires_as_rejected() -> None
     answer = desk.oco()
     desk.rules(min_qty=Decimal(2))
     desk.trade("94.9")
-    stop = desk.order(answer["orders"][1]["orderId"])
+    stop = desk.order(answer["orders"][0]["orderId"])
     assert (stop["status"], stop["expiryReason"]) == ("EXPIRED", "REJECTED")
     assert desk.balance("BTC") == (Decimal(10), 0)
 

@@ -53,6 +53,7 @@ def terms(base: dict[str, str], **changes: str | None) -> dict[str, str]:
         (terms(LIMIT, price="0.0"), -1013, "Invalid price."),
         (terms(LIMIT, selfTradePreventionMode="NONE"), -1013, "self-trade prevention mode"),
         (terms(LIMIT, icebergQty="0.1", timeInForce="IOC"), -2010, "Unsupported order combination"),
+        (terms(LIMIT, pegPriceType="PRIMARY_PEG"), -2010, "Pegged orders are not supported"),
         (terms(LIMIT, icebergQty="2"), -2010, "IcebergQty exceeds QTY."),
     ],
 )
