@@ -82,14 +82,22 @@ COMMON_SETTINGS: Mapping[str, Setting] = {
 }
 
 
+def wall_clock() -> int:
+    """Give the real time in milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
 class VenueClock:
-    """The venue's clock in milliseconds; a fault may set it apart from the real one by `skew_ms`."""
+    """The clock by which requests are judged and orders stamped, `skew_ms` apart from the real one.
+
+    Prices keep the real time, so that setting this clock back leaves no hole in the candles.
+    """
 
     def __init__(self) -> None:
         self.skew_ms = 0
 
     def __call__(self) -> int:
-        return time.time_ns() // 1_000_000 + self.skew_ms
+        return wall_clock() + self.skew_ms
 
 
 class Stage(Protocol):

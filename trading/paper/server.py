@@ -19,7 +19,7 @@ from trading.paper.catalogue import Catalogue, default_catalogue, spec_of
 from trading.paper.config import ConfigError, PaperConfig
 from trading.paper.control import add_control_routes
 from trading.paper.engine import Engine
-from trading.paper.faults import VenueClock
+from trading.paper.faults import VenueClock, wall_clock
 from trading.paper.market_choice import choose_market, listed_symbols
 from trading.paper.markets.base import Market, MarketDataError
 from trading.paper.rest import RestDoor
@@ -73,7 +73,7 @@ def build_venue(config: PaperConfig) -> tuple[Venue, Market]:
     clock = VenueClock()
     try:
         catalogue = default_catalogue(listed_symbols(config))
-        market = choose_market(config, catalogue=catalogue, clock=clock)
+        market = choose_market(config, catalogue=catalogue, clock=wall_clock)
     except ValueError as error:
         raise ConfigError(f"--symbols must be names such as BTCUSDT,ETHUSDT: {error}") from error
     except MarketDataError as error:

@@ -22,7 +22,7 @@ from trading.paper.config import PaperConfig
 from trading.paper.dispatch import Dispatcher
 from trading.paper.engine import Engine
 from trading.paper.errors import VenueError, illegal_characters
-from trading.paper.faults import FaultBox, Frame, VenueClock
+from trading.paper.faults import FaultBox, Frame, VenueClock, wall_clock
 from trading.paper.faults_calls import CALL_FAULTS
 from trading.paper.faults_streams import STREAM_FAULTS
 from trading.paper.limits import Limits
@@ -56,7 +56,7 @@ class Venue:
         self.catalogue = catalogue
         self.engine = engine
         self.keyring = Keyring(config.api_key, config.api_secret, config.public_key)
-        self.market_data = MarketData(catalogue=catalogue, clock=clock)
+        self.market_data = MarketData(catalogue=catalogue, clock=wall_clock)
         self.limits = Limits(clock, on_ban=self._cut_banned)
         self.rhythm = Rhythm()
         self.stream_sockets = SocketRegister()
@@ -135,7 +135,7 @@ class Venue:
                 price=own.price,
                 qty=own.qty,
                 buyer_is_maker=own.buyer_is_maker,
-                at_ms=own.at_ms,
+                at_ms=wall_clock(),
             )
         self.limits.count_orders(self.engine.drain_order_counts())
         self.store.record(self.engine)
@@ -197,8 +197,8 @@ class Venue:
     async def _keep_time(self) -> None:
         """Wake right after every full 50 ms of the wall clock, so that candles close on their boundary."""
         while True:
-            await asyncio.sleep((ROUND_MS - self.clock() % ROUND_MS) / 1000)
-            for name, payload in self.market_data.due_stream(self.clock(), self.streams.wanted):
+            await asyncio.sleep((ROUND_MS - wall_clock() % ROUND_MS) / 1000)
+            for name, payload in self.market_data.due_stream(wall_clock(), self.streams.wanted):
                 self._tell(Frame("market", name, payload))
 
     async def _keep_beat(self, market: Market) -> None:

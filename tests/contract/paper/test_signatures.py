@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import requests
 from binance.client import Client
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.support.paper_venue import BALANCES, SYMBOLS, PaperServer, now_ms, sign
+from tests.support.paper_venue import BALANCES, SYMBOLS, PaperServer, now_ms, sign, ws_request
 from trading.paper.config import PaperConfig
 
 LIMIT_BUY = {
@@ -158,3 +160,26 @@ def test_a_foreign_ed25519_key_is_refused(keyed_venue: PaperServer, tmp_path: Pa
 
     with pytest.raises(Exception, match="Signature for this request is not valid"):
         client.get_account()
+
+
+async def test_a_session_logged_on_with_ed25519_needs_no_more_signatures(
+    keyed_venue: PaperServer, private_key: Ed25519PrivateKey
+) -> None:
+    logon: dict[str, Any] = {"apiKey": "paper", "timestamp": now_ms()}
+    text = "&".join(f"{name}={logon[name]}" for name in sorted(logon))
+    logon["signature"] = base64.b64encode(private_key.sign(text.encode())).decode()
+
+    async with (
+        aiohttp.ClientSession() as web,
+        web.ws_connect(f"{keyed_venue.ws_url}/ws-api/v3") as socket,
+    ):
+        await socket.send_str(ws_request("session.logon", 1, **logon))
+        session = await socket.receive_json(timeout=5)
+        await socket.send_str(ws_request("userDataStream.subscribe", 2))
+        subscribed = await socket.receive_json(timeout=5)
+        await socket.send_str(ws_request("account.status", 3, timestamp=now_ms()))
+        account = await socket.receive_json(timeout=5)
+
+    assert session["result"]["apiKey"] == "paper"
+    assert subscribed["result"] == {"subscriptionId": 0}
+    assert account["result"]["canTrade"] is True

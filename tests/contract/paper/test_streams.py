@@ -180,3 +180,26 @@ async def test_a_closed_candle_leaves_right_after_its_end(
                 closed[kline["s"]] = kline["E"] - kline["k"]["T"] - 1
 
     assert max(closed.values()) < 50
+
+
+async def test_a_client_that_does_not_read_is_dropped_and_harms_nobody(
+    venue: PaperServer, web: aiohttp.ClientSession
+) -> None:
+    name = "btcusdt@depth20"
+    big = {"lastUpdateId": 1, "bids": [["1.00000000", "1.00000000"]] * 1000}
+
+    async def flood() -> None:
+        while len(venue.venue.stream_sockets.open) > 1:
+            for _ in range(100):
+                venue.venue.streams.publish(name, big)
+            await asyncio.sleep(0)
+
+    async with (
+        web.ws_connect(f"{venue.ws_url}/ws/{name}"),  # never read from
+        web.ws_connect(f"{venue.ws_url}/ws/btcusdt@bookTicker") as reader,
+    ):
+        flooding = asyncio.run_coroutine_threadsafe(flood(), venue.loop)
+        await asyncio.wait_for(asyncio.wrap_future(flooding), 20)
+        message = await receive(reader)
+
+    assert message["s"] == "BTCUSDT"
