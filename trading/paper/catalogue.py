@@ -183,6 +183,13 @@ class Catalogue(Mapping[str, SymbolSpec]):
             "symbols": [symbol_info(spec, show_permission_sets=show_permission_sets) for spec in chosen],
         }
 
+    def execution_rules(
+        self, symbols: Sequence[str] | None = None, *, symbol_status: str | None = None
+    ) -> dict[str, Any]:
+        """Give the PRICE_RANGE rules of the symbols; refusals as for exchange_info."""
+        chosen = self._chosen(symbols, symbol_status)
+        return {"symbolRules": [{"symbol": spec.symbol, "rules": execution_rules(spec)} for spec in chosen]}
+
     def _chosen(self, symbols: Sequence[str] | None, status: str | None) -> list[SymbolSpec]:
         if status is not None:
             if symbols is not None:
@@ -268,6 +275,18 @@ def symbol_filters(spec: SymbolSpec) -> list[dict[str, Any]]:
     if spec.max_position is not None:
         filters.append({"filterType": "MAX_POSITION"} | _texts(maxPosition=spec.max_position))
     return [*filters, *(dict(extra) for extra in spec.extra_filters)]
+
+
+def execution_rules(spec: SymbolSpec) -> list[dict[str, Any]]:
+    """Give the rules that are enforced when an order trades, not when it is placed."""
+    up, down = spec.price_range_up, spec.price_range_down
+    if up is None and down is None:
+        return []
+    rule: dict[str, Any] = {"ruleType": "PRICE_RANGE"}
+    for side in ("bid", "ask"):
+        rule |= {f"{side}LimitMultUp": f"{up:f}"} if up is not None else {}
+        rule |= {f"{side}LimitMultDown": f"{down:f}"} if down is not None else {}
+    return [rule]
 
 
 def _texts(**numbers: Decimal) -> dict[str, str]:

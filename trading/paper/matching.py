@@ -194,12 +194,12 @@ class Matching:
 
     def _breaks_price_range(self, order: Order, price: Decimal) -> bool:
         spec = self._state.catalogue[order.symbol]
-        if spec.price_range_up is None and spec.price_range_down is None:
+        up, down = spec.price_range_up, spec.price_range_down
+        if up is None and down is None:
             return False
         reference = self._state.reference_price(spec)
-        if order.side == BUY:
-            return spec.price_range_up is not None and price > reference * spec.price_range_up
-        return spec.price_range_down is not None and price < reference * spec.price_range_down
+        too_high = up is not None and price > reference * up
+        return too_high or (down is not None and price < reference * down)
 
     def _meet_own(self, taker: Order, maker: Order) -> None:
         for ended in prevent(self._state, self._userdata, taker=taker, maker=maker):

@@ -116,3 +116,12 @@ def test_the_limits_of_the_account_are_exchange_filters() -> None:
     assert catalogue.exchange_info()["exchangeFilters"] == [
         {"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": 1000}
     ]
+
+
+def test_the_price_range_rule_is_shown_where_it_holds() -> None:
+    catalogue = default_catalogue(["BTCUSDT", "ETHUSDT"])
+    catalogue.update("BTCUSDT", price_range_up=Decimal("1.05"), price_range_down=Decimal("0.95"))
+    bitcoin, ether = catalogue.execution_rules()["symbolRules"]
+    assert ether["rules"] == []
+    assert bitcoin["rules"][0]["bidLimitMultUp"] == "1.05"
+    assert bitcoin["rules"][0]["askLimitMultDown"] == "0.95"
