@@ -89,9 +89,29 @@ def bracketing(kind: str, price: str, qty: str) -> Step:
     return step
 
 
+def pairing(side: str, high: str, low: str, qty: str) -> Step:
+    """Make a step of an OCO around the market, its stop with a limit."""
+    stop, gain = ("above", "below") if side == "BUY" else ("below", "above")
+    stop_price, price = (high, low) if side == "BUY" else (low, high)
+    terms = {"side": side, "quantity": qty, f"{gain}Type": "LIMIT_MAKER", f"{gain}Price": price}
+    terms |= {f"{stop}Type": "STOP_LOSS_LIMIT", f"{stop}StopPrice": stop_price}
+    terms |= {f"{stop}Price": stop_price, f"{stop}TimeInForce": "GTC"}
+    return calling("orderList.place.oco", terms)
+
+
+def replacing(order: dict[str, Any], order_id: int) -> Step:
+    """Make a step of a cancelReplace that goes on when the cancel fails."""
+    return calling(
+        "order.cancelReplace", order | {"cancelOrderId": order_id, "cancelReplaceMode": "ALLOW_FAILURE"}
+    )
+
+
 steps = st.one_of(
     st.one_of(limits, markets, budgets, stops, trails).map(lambda p: calling("order.place", p)),
     st.builds(bracketing, st.sampled_from(["opoco", "otoco"]), prices, quantities),
+    st.builds(pairing, sides, prices, prices, quantities),
+    st.builds(replacing, limits, st.integers(1, 12)),
+    st.just(calling("openOrders.cancelAll", {})),
     st.builds(booking, st.integers(9000, 11000), st.tuples(quantities, quantities)),
     st.builds(trading, prices, quantities, st.booleans()),
     st.integers(1, 12).map(lambda i: calling("order.cancel", {"orderId": i})),
@@ -118,7 +138,7 @@ def check(desk: Desk) -> None:
     assert {a: Decimal(ledger["balances"][a]["locked"]) for a in locked} == locked
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(play=plays, bnb_fees=st.booleans())
 def test_balances_are_conserved_and_nothing_overfills(play: list[Step], bnb_fees: bool) -> None:
     desk = Desk(bnb_fees=bnb_fees, USDT="1000", BTC="5", BNB="0.001")
@@ -127,7 +147,7 @@ def test_balances_are_conserved_and_nothing_overfills(play: list[Step], bnb_fees
         check(desk)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(before=plays, after=plays)
 def test_a_restored_engine_continues_as_if_nothing_had_happened(
     before: list[Step], after: list[Step]
@@ -144,7 +164,7 @@ def test_a_restored_engine_continues_as_if_nothing_had_happened(
     assert desk.engine.ledger() == twin.engine.ledger()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(play=plays)
 def test_changes_laid_onto_a_snapshot_give_the_next_snapshot(play: list[Step]) -> None:
     desk = Desk(USDT="1000", BTC="5", BNB="0")
