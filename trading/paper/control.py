@@ -125,7 +125,7 @@ class ControlPort:
             self._venue.limits.ban(ip, for_ms)
 
     def _skew(self, given: Any) -> None:
-        self._venue.clock.skew_ms = int(_number("skew_ms", given, low=-86_400_000))
+        self._venue.clock.set_apart(int(_number("skew_ms", given, low=-86_400_000)))
 
     def _order_limits(self, given: Any) -> None:
         if not isinstance(given, dict) or not set(given) <= {"10s", "1d"}:

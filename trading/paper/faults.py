@@ -19,6 +19,7 @@ from trading.paper.catalogue import Catalogue
 from trading.paper.engine import Engine
 from trading.paper.limits import Limits
 from trading.paper.sockets import Rhythm, SocketRegister
+from trading.paper.user_feed import UserFeed
 
 HOOKS = ("before_engine", "after_engine", "on_reply", "on_frame", "on_arm", "on_clear")
 KEPT_SPENT = 200
@@ -95,9 +96,18 @@ class VenueClock:
 
     def __init__(self) -> None:
         self.skew_ms = 0
+        self._drift_ms_per_s = 0.0
+        self._set_ms = 0
 
     def __call__(self) -> int:
-        return wall_clock() + self.skew_ms
+        now_ms = wall_clock()
+        if self._drift_ms_per_s:
+            now_ms += int((now_ms - self._set_ms) * self._drift_ms_per_s / 1000)
+        return now_ms + self.skew_ms
+
+    def set_apart(self, skew_ms: int, *, drift_ms_per_s: float = 0.0) -> None:
+        """Set the clock apart from the real one, growing by the drift from now on."""
+        self.skew_ms, self._drift_ms_per_s, self._set_ms = skew_ms, drift_ms_per_s, wall_clock()
 
 
 class Stage(Protocol):
@@ -111,6 +121,10 @@ class Stage(Protocol):
     rhythm: Rhythm
     stream_sockets: SocketRegister
     user_sockets: SocketRegister
+    user_feed: UserFeed
+
+    def say_goodbye(self) -> None:
+        """Tell every connection that the venue is about to close it."""
 
 
 @dataclass(slots=True)

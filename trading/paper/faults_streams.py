@@ -5,6 +5,7 @@ Each class is one fault; FaultBox makes them, the venue runs their hooks for eve
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
@@ -53,6 +54,23 @@ class SilentConnection(Fault):
         return []
 
 
+class ServerShutdown(Fault):
+    """The venue announces that it goes down, then does."""
+
+    number = 47
+    name = "server-shutdown"
+    what = "serverShutdown to every connection, then all are closed with 1001 after_s later."
+    is_once = True
+    settings: ClassVar[Mapping[str, Setting]] = {"after_s": Setting(10.0, 0, 600)}
+
+    def on_arm(self) -> None:
+        """Announce and set the time."""
+        self.venue.say_goodbye()
+        loop = asyncio.get_running_loop()
+        for register in (self.venue.stream_sockets, self.venue.user_sockets):
+            loop.call_later(self.params["after_s"], register.close_all, 1001)
+
+
 class UserEventTiming(Fault):
     """User events that are suppressed, or come after the reply they should precede."""
 
@@ -80,4 +98,49 @@ class UserEventTiming(Fault):
         return [replace(frame, delay_s=frame.delay_s + self.params["delay_s"])]
 
 
-STREAM_FAULTS: tuple[type[Fault], ...] = (ServerDrop, SilentConnection, UserEventTiming)
+class UserEventDisorder(Fault):
+    """User events that come twice, or in the wrong order."""
+
+    number = 59
+    name = "user-event-disorder"
+    what = "executionReports come twice, or those of one moment come last first."
+    default_count = None
+    settings: ClassVar[Mapping[str, Setting]] = {
+        "mode": Setting("duplicate", choices=("duplicate", "reversed"))
+    }
+    step_s = 0.002
+    held = 0
+
+    def selects_frame(self, frame: Frame) -> bool:
+        """Strike executionReports."""
+        return frame.name == "executionReport" and super().selects_frame(frame)
+
+    def on_frame(self, frame: Frame) -> list[Frame]:
+        """Double the event, or let later ones overtake it."""
+        if self.params["mode"] == "duplicate":
+            return [frame, frame]
+        self.held = (self.held + 1) % 25
+        return [replace(frame, delay_s=frame.delay_s + (25 - self.held) * self.step_s)]
+
+
+class EventStreamTerminated(Fault):
+    """The venue ends the user data subscriptions and leaves the connections open."""
+
+    number = 62
+    name = "event-stream-terminated"
+    what = "eventStreamTerminated on every subscription; no events until a new one."
+    is_once = True
+
+    def on_arm(self) -> None:
+        """End every subscription."""
+        self.venue.user_feed.terminate_all(at_ms=self.venue.clock())
+
+
+STREAM_FAULTS: tuple[type[Fault], ...] = (
+    ServerDrop,
+    ServerShutdown,
+    SilentConnection,
+    UserEventTiming,
+    UserEventDisorder,
+    EventStreamTerminated,
+)

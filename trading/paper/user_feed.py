@@ -68,6 +68,12 @@ class UserFeed:
             self._send(subscriber, one, orjson.dumps({"e": "eventStreamTerminated", "E": at_ms}))
             del subscriber.active[one]
 
+    def terminate_all(self, *, at_ms: int) -> None:
+        """End every subscription of every connection from the venue's side."""
+        for subscriber in tuple(self._subscribers):
+            if subscriber.active:
+                self.unsubscribe(subscriber, None, at_ms=at_ms)
+
     def forget(self, subscriber: Subscriber) -> None:
         """Drop a connection that has ended."""
         self._subscribers.pop(subscriber, None)

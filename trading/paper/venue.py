@@ -23,6 +23,7 @@ from trading.paper.dispatch import Dispatcher
 from trading.paper.engine import Engine
 from trading.paper.errors import VenueError, illegal_characters
 from trading.paper.faults import FaultBox, Frame, VenueClock, wall_clock
+from trading.paper.faults_answers import ANSWER_FAULTS
 from trading.paper.faults_calls import CALL_FAULTS
 from trading.paper.faults_streams import STREAM_FAULTS
 from trading.paper.limits import Limits
@@ -63,7 +64,7 @@ class Venue:
         self.user_sockets = SocketRegister()
         self.streams = StreamHub()
         self.user_feed = UserFeed()
-        self.faults = FaultBox(self, (*CALL_FAULTS, *STREAM_FAULTS), seed=config.seed)
+        self.faults = FaultBox(self, (*CALL_FAULTS, *ANSWER_FAULTS, *STREAM_FAULTS), seed=config.seed)
         self.dispatcher = Dispatcher(
             clock=clock, keyring=self.keyring, limits=self.limits, faults=self.faults, perform=self.perform
         )
@@ -209,12 +210,16 @@ class Venue:
             await self.stream_sockets.beat(now_s)
             await self.user_sockets.beat(now_s)
 
-    def close(self) -> None:
-        """Say goodbye to every connection and leave a tidy state file."""
+    def say_goodbye(self) -> None:
+        """Tell every connection that the venue is about to close it (serverShutdown)."""
         goodbye = {"e": "serverShutdown", "E": self.clock()}
         self.streams.publish_to_all("!serverShutdown", goodbye)
         for socket in list(self.user_sockets.open):
             socket.send(orjson.dumps({"event": goodbye}))
+
+    def close(self) -> None:
+        """End every connection and leave a tidy state file."""
+        self.say_goodbye()
         self.stream_sockets.close_all(1001)
         self.user_sockets.close_all(1001)
         self.store.close(self.engine)

@@ -119,3 +119,40 @@ async def test_fault_58_may_delay_events_past_the_reply(
 
     assert seen == ["reply"]
     assert late["event"]["x"] == "NEW"
+
+
+async def test_fault_47_announces_the_end(
+    venue: PaperServer, ticker: ClientWebSocketResponse, user: ClientWebSocketResponse
+) -> None:
+    await arm(venue, "server-shutdown", after_s=0.05)
+
+    told = orjson.loads(await user.receive_str(timeout=5))
+
+    assert told["event"]["e"] == "serverShutdown"
+    assert [await end_of(user), await end_of(ticker)] == [1001, 1001]
+
+
+async def test_fault_59_tells_executions_twice(venue: PaperServer, user: ClientWebSocketResponse) -> None:
+    await arm(venue, 59, count=None)
+
+    seen = await place(user)
+
+    assert seen == ["executionReport"] * 4 + ["outboundAccountPosition", "reply"]
+
+
+async def test_fault_59_may_turn_the_order_around(venue: PaperServer, user: ClientWebSocketResponse) -> None:
+    await arm(venue, 59, count=None, mode="reversed")
+    await place(user)
+
+    reports = [orjson.loads(await user.receive_str(timeout=5))["event"] for _ in range(2)]
+
+    assert [report["X"] for report in reports] == ["FILLED", "NEW"]
+
+
+async def test_fault_62_ends_the_subscription(venue: PaperServer, user: ClientWebSocketResponse) -> None:
+    await arm(venue, "event-stream-terminated")
+
+    told = orjson.loads(await user.receive_str(timeout=5))
+
+    assert told["event"]["e"] == "eventStreamTerminated"
+    assert await place(user) == ["reply"]
