@@ -6,7 +6,12 @@ found in the installed applications when a worker starts.
 
 from __future__ import annotations
 
+import os
+
 from celery import Celery
+
+# Before the application is made: Celery looks once, and only then cares for Django's connections and tasks.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fastcycle.settings")
 
 app = Celery("fastcycle")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from trading.management.supervisor import first_start, home, roles
+from trading.management.supervisor import first_start, home, roles, starters
 from trading.management.supervisor.redis_server import NoRedisServer
 from trading.management.supervisor.supervisor import StartFailed, StopRequested, Supervisor
 
@@ -104,6 +104,8 @@ class Plan:
         if missing:
             raise StartFailed(f"no answer from {', '.join(missing)} within {GROUND_LIMIT_S:.0f} s")
         supervisor.wait_for_end(preparing, what="preparing the database")
+        beginning = supervisor.fork_once(lambda: starters.begin_trading(say), name="starters")
+        supervisor.wait_for_end(beginning, what="the first look at the venue")
         gc.collect()
         gc.freeze()  # what exists now stays shared: a collection in a child touches none of it
         supervisor.settle()

@@ -13,6 +13,7 @@ import warnings
 from typing import Any
 
 from celery import current_app, signals
+from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.worker import state
 from django.conf import settings
@@ -31,6 +32,8 @@ def run_worker(*, name: str, queue: str, threads: int) -> int:
         state.should_stop = os.EX_OK
 
     def on_ready(**_kwargs: Any) -> None:
+        # A lost connection never cancels a task here: what it does to an order must run to its end.
+        warnings.simplefilter("ignore", CPendingDeprecationWarning)
         # Celery has just named the process and put its talkative signal handlers in place.
         setproctitle(f"fast-cycle: {name}")
         signal.signal(signal.SIGTERM, stop)

@@ -1,7 +1,7 @@
-"""What a start prepares before the roles run: schema, static files, the operator, the starter workers.
+"""What a start prepares before the roles run: schema, static files, the operator.
 
 `manage.py up` runs it in a child of its own, so that the supervisor keeps no database connection. Everything
-may be repeated; the operator and the starters are made the first time only.
+may be repeated; the operator is made the first time only.
 """
 
 from __future__ import annotations

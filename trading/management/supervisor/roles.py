@@ -19,7 +19,6 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
-from django.utils.module_loading import import_string
 
 from trading.management.supervisor.children import become_program
 from trading.management.supervisor.heartbeat import connect
@@ -138,7 +137,6 @@ def preload() -> None:
         importlib.import_module(f"trading.management.commands.{command}")
     for module in PRELOADED_MODULES:
         importlib.import_module(module)
-    import_string(settings.ASGI_APPLICATION)
     current_app.loader.import_default_modules()
     current_app.finalize()
 

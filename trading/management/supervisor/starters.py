@@ -1,0 +1,53 @@
+"""The first look at the venue, and the two workers that a new installation begins with.
+
+`manage.py up` runs it in a child of its own, when database, Redis and venue are there. The workers are made
+once, where there never was one; they run only where the money is not real, and wait stopped elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.conf import settings
+
+from trading import bootstrap
+from trading.domain.ports import VenueError
+from trading.models import Worker
+from trading.selectors.workers import parse_config
+from trading.services import instruments, workers
+
+ACTOR = "first start"
+LIMITS: Mapping[str, Any] = {
+    "trade_notional": "50",
+    "budget": "250",
+    "max_open_trades": 5,
+    "take_profit_bps": 60,
+    "stop_loss_bps": 60,
+    "max_hold_s": 3600,
+    "max_spread_bps": 10,
+    "max_slippage_bps": 10,
+}
+STARTERS: Mapping[str, Mapping[str, Any]] = {
+    "Starter dips": {"strategy": "DIP_REVERSION", "interval": "1m"},
+    "Starter trends": {"strategy": "TREND_BREAKOUT", "interval": "1m"},
+}
+UNIVERSE: Mapping[str, Any] = {"quote_asset": "USDT", "top": 5}
+
+
+def begin_trading(say: Callable[[str], None]) -> int:
+    """Learn the venue's symbols, and make the starter workers if there never was a worker."""
+    now = bootstrap.utc_now()
+    try:
+        instruments.refresh_instruments(venue=bootstrap.get_venue(), now=now)
+    except VenueError as error:
+        say(f"the venue cannot be asked for its symbols yet: {error}")
+    if Worker.objects.exists():
+        return 0
+    for name, differences in STARTERS.items():
+        config = parse_config({"parameters": {}, "universe": UNIVERSE, **LIMITS, **differences})
+        worker = workers.create_worker(name, config, actor=ACTOR, now=now)
+        if settings.VENUE.name == "paper":
+            workers.start_worker(worker.pk, actor=ACTOR, now=now, reason="a venue without real money")
+    say(f"made {len(STARTERS)} starter workers: {', '.join(STARTERS)}")
+    return 0
