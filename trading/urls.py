@@ -9,7 +9,7 @@ from trading import views
 app_name = "trading"
 
 urlpatterns = [
-    path("workers/<int:worker_id>/<slug:act>", views.act_on_worker, name="worker"),
-    path("trading-state/<slug:state>", views.set_trading_state, name="trading_state"),
-    path("kill/<slug:level>", views.kill, name="kill"),
+    path("act/workers/<int:worker_id>/<slug:act>", views.act_on_worker, name="worker"),
+    path("act/trading-state/<slug:state>", views.set_trading_state, name="trading_state"),
+    path("act/kill/<slug:level>", views.kill, name="kill"),
 ]

@@ -90,10 +90,9 @@ def _optional_whole(label: str, meaning: str, initial: int) -> forms.Field:
     )
 
 
-def _choice(label: str, meaning: str, choices: list[tuple[str, str]]) -> forms.Field:
-    return forms.ChoiceField(
-        label=label, help_text=meaning, choices=choices, widget=UnfoldAdminSelectWidget(choices=choices)
-    )
+def _choice(label: str, meaning: str, choices: list[tuple[str, str]], *, initial: str) -> forms.Field:
+    widget = UnfoldAdminSelectWidget(choices=choices)
+    return forms.ChoiceField(label=label, help_text=meaning, choices=choices, initial=initial, widget=widget)
 
 
 def _fields() -> Iterator[tuple[str, forms.Field]]:
@@ -104,9 +103,15 @@ def _fields() -> Iterator[tuple[str, forms.Field]]:
     yield "minimum_age_days", _optional_whole("Least age", "Rule: days since the symbol was first seen.", 0)
     strategies = [(spec.name, f"{spec.title} ({spec.name})") for spec in STRATEGIES.values()]
     ideas = " ".join(f"{spec.title}: {spec.idea}" for spec in STRATEGIES.values())
-    yield "strategy", _choice("Strategy", f"Decides when to enter. {ideas}", strategies)
+    yield (
+        "strategy",
+        _choice("Strategy", f"Decides when to enter. {ideas}", strategies, initial=strategies[0][0]),
+    )
     intervals = [(interval, interval) for interval in INTERVAL_S]
-    yield "interval", _choice("Candle interval", "It decides once at each closed candle.", intervals)
+    yield (
+        "interval",
+        _choice("Candle interval", "It decides once at each closed candle.", intervals, initial="1m"),
+    )
     yield "trade_notional", _amount("Amount of one trade", "What one entry may spend.", "20")
     yield "budget", _amount("Budget", "What all its open trades may bind together.", "100")
     for name in WHOLE_FIELDS:
@@ -117,7 +122,11 @@ def _fields() -> Iterator[tuple[str, forms.Field]]:
     yield "reason", _text("Why", "Goes into the journal with what was before and after.", max_length=300)
 
 
-class WorkerForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes none at run time
+# One field for each rule and each strategy parameter, made from their own descriptions.
+_ConfigForm = type("_ConfigForm", (forms.Form,), dict(_fields()))
+
+
+class WorkerForm(forms.ModelForm, _ConfigForm):  # type: ignore[type-arg]  # Django's class takes none at run time
     """A worker and the configuration of its next version; `config` is set once the form is valid."""
 
     config: WorkerConfig
@@ -182,10 +191,6 @@ class WorkerForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class t
         unknown = sorted(set(symbols) - set(get_instruments(symbols)))
         if unknown and list_listed():
             self.add_error("symbols", f"{unknown[0]} is not traded on this venue")
-
-
-for _name, _field in _fields():
-    WorkerForm.base_fields[_name] = _field
 
 
 def _stored(config: WorkerConfig) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 import redis
 
 from trading.domain.values import to_ms
-from trading.exchange.throttle import Throttle
+from trading.exchange.throttle import read_statistics
 
 QUOTES_KEY = "fc:quotes"
 FEED_KEY = "fc:feed"
@@ -142,7 +142,7 @@ def read_why_not(client: redis.Redis, worker_ids: Sequence[int]) -> dict[int, Wh
 
 
 def _api(client: redis.Redis, *, now: datetime) -> ApiFigures:
-    figures = Throttle(client, clock=lambda: now).statistics()
+    figures = read_statistics(client, now=now)
     return ApiFigures(
         weight_1m=figures.weight_1m,
         weight_limit=figures.weight_limit,

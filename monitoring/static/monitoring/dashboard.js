@@ -52,6 +52,10 @@ function money(value, asset, options) {
   return el("span", { class: `number ${tone}` }, amountText(value, options), asset ? el("small", {}, ` ${asset}`) : null);
 }
 
+function minus(number, decimals) {
+  return number.toFixed(decimals).replace("-", "\u2212");
+}
+
 function empty(text) {
   return el("p", { class: "empty" }, text);
 }
@@ -162,13 +166,13 @@ function openTrade(trade) {
   return el("article", { class: "trade", "data-symbol": trade.symbol },
     el("div", { class: "row" },
       el("strong", { class: "symbol" }, trade.symbol), protection(trade), el("span", { class: "grow" }),
-      money(pnl, trade.quote_asset, { signed: true }),
-      pnl !== null && basis ? el("small", { class: "number" }, `${((100 * pnl) / basis).toFixed(2)} %`) : null),
+      money(pnl, trade.quote_asset, { signed: true })),
     road(trade, price, step),
     el("div", { class: "row facts" },
       el("span", {}, el("small", {}, "qty "), amountPlain(trade.qty)),
       el("span", {}, el("small", {}, "entry "), priceText(trade.avg_entry_price, step)),
       el("span", {}, el("small", {}, "now "), price ? priceText(price.bid, step) : "?"),
+      pnl !== null && basis ? el("span", {}, el("small", {}, "return "), `${minus((10000 * pnl) / basis, 0)} bps`) : null,
       el("span", { class: "grow" }),
       el("small", {}, `${workerName(trade.worker_id)} · ${trade.state.toLowerCase()} · `, moment(trade.opened_at_ms))));
 }
@@ -208,7 +212,7 @@ function closedTrade(trade) {
   return el("tr", {},
     el("th", { scope: "row", title: workerName(trade.worker_id) }, trade.symbol),
     el("td", {}, money(trade.realised_pnl, trade.quote_asset, { signed: true })),
-    el("td", { class: "number" }, ratio === null ? "?" : `${(10000 * ratio).toFixed(1)} bps`),
+    el("td", { class: "number" }, ratio === null ? "?" : `${minus(10000 * ratio, 1)} bps`),
     el("td", {}, trade.exit_reason.toLowerCase().replaceAll("_", " ")),
     el("td", {}, trade.opened_at_ms ? durationText(trade.closed_at_ms - trade.opened_at_ms) : "?"),
     el("td", { class: "number" }, priceText(trade.avg_entry_price, step)),
@@ -334,7 +338,7 @@ function drawBar() {
   page.classList.toggle("offline", status !== "live");
   page.setAttribute("aria-busy", status === "connecting" ? "true" : "false");
   if (!state.control) return;
-  byId("control").textContent = `trading ${state.control.state.toLowerCase()}`;
+  byId("control").replaceChildren(el("span", {}, "trading "), state.control.state.toLowerCase());
   byId("control").dataset.tone = state.control.state === "ACTIVE" ? "good" : "warn";
 }
 
@@ -353,7 +357,8 @@ function redraw(...names) {
 function draw() {
   const jobs = new Set([...dirty].flatMap((name) => DRAW[name]));
   dirty.clear();
-  if (state.control || status !== "connecting") jobs.forEach((job) => job());
+  /* Before the first snapshot nothing is known, and "nothing is held" would be a lie. */
+  jobs.forEach((job) => { if (state.control || job === drawBar) job(); });
 }
 
 function tickAges() {
