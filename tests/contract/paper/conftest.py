@@ -20,7 +20,7 @@ def running_venue() -> Iterator[PaperServer]:
 
 @pytest.fixture
 def venue(running_venue: PaperServer) -> PaperServer:
-    """The shared venue without faults, bans and used-up limits, and without open orders."""
+    """The shared venue without faults, bans and used-up limits; orders of earlier tests stay."""
     running_venue.disarm()
     running_venue.control(
         pardon=True,
