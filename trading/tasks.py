@@ -6,7 +6,6 @@ services.upkeep). Arguments are JSON.
 
 import logging
 
-
 from celery import shared_task
 
 from trading import bootstrap
@@ -29,7 +28,7 @@ def run_batch(*, closed: list[list[str | int]], arrived_ms: int) -> None:
         for symbol, interval, open_ms in closed
         if interval in INTERVAL_S
     ]
-    turn = cycle.run_batch(candles, desk=desk)
+    turn = cycle.run_batch(candles, desk=desk, arrived_at=from_ms(arrived_ms))
     keep_decisions(bootstrap.get_redis(), turn.decisions, arrived_ms=arrived_ms)
     workers = {decision.worker_id for decision in turn.decisions}
     Worker.objects.filter(pk__in=workers).update(last_turn_at=bootstrap.utc_now())

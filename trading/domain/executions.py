@@ -38,6 +38,7 @@ class ExecutionReport:
 
     `filled_qty` is the venue's cumulative figure: where it exceeds the fills that we hold, fills are
     missing and reconcile asks for them. `reason` is the venue's own text or code for a refusal.
+    `request_left_at` is set on the reply to a request of ours: when its bytes were handed to the socket.
     """
 
     client_order_id: str
@@ -49,6 +50,7 @@ class ExecutionReport:
     venue_list_id: int | None = None
     reason: str = ""
     fills: tuple[Fill, ...] = field(default=())
+    request_left_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Order(models.Model):
 
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True)
+    left_at = models.DateTimeField(null=True, help_text="When the answered request left this machine")
     reported_at = models.DateTimeField(null=True, help_text="The venue's moment of the newest report")
     closed_at = models.DateTimeField(null=True)
 

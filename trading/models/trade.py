@@ -25,6 +25,7 @@ class Trade(models.Model):
     protection = models.CharField(max_length=12)
 
     candle_open_at = models.DateTimeField(help_text="The closed candle that was decided on")
+    signal_arrived_at = models.DateTimeField(null=True, help_text="When the closing frame arrived here")
     decided_at = models.DateTimeField()
     decision_price = ExactDecimalField(help_text="Best ask at the decision")
     decision_reason = models.CharField(max_length=40)

@@ -40,8 +40,15 @@ class Turn:
     trades: list[Trade] = field(default_factory=list)
 
 
-def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk) -> Turn:
-    """Take one turn over all candles that closed together."""
+def run_batch(
+    closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetime | None = None
+) -> Turn:
+    """Take one turn over all candles that closed together.
+
+    Args:
+        arrived_at: When the first of their closing frames arrived; kept with the trades, so that the
+            time from signal to order can be told.
+    """
     turn = Turn()
     wishes: list[Wish] = []
     for interval in sorted({candle.interval for candle in closed}):
@@ -49,9 +56,8 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk) -> Turn:
         wishes += _decide(interval, candles, turn, desk=desk)
     if not wishes:
         return turn
-    now = desk.clock()
     quotes = desk.market.quotes(sorted({wish.candle.symbol for wish in wishes}))
-    outcome = record_entries(wishes, quotes=quotes, desk=desk, now=now)
+    outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at)
     turn.trades = [trade for trade, _ in outcome.entries]
     _send(claim([recorded for _, recorded in outcome.entries], now=desk.clock()), desk=desk)
     _protect(turn.trades, desk=desk)

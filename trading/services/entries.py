@@ -63,7 +63,7 @@ class _Books:
 
 
 def record_entries(
-    wishes: Sequence[Wish], *, quotes: Mapping[str, Quote], desk: Desk, now: datetime
+    wishes: Sequence[Wish], *, quotes: Mapping[str, Quote], desk: Desk, arrived_at: datetime | None
 ) -> Outcome:
     """Record what passes every limit, in the order of the wishes; one commit for all of them.
 
@@ -71,6 +71,7 @@ def record_entries(
         IntegrityError: A constraint refused what the checks had passed; nothing was recorded.
     """
     outcome = Outcome()
+    now = desk.clock()
     stream_is_up = desk.user_stream_is_up()
     with transaction.atomic():
         books = _read_books(wishes, now=now, user_stream_is_up=stream_is_up)
@@ -81,6 +82,7 @@ def record_entries(
                 outcome.denials[wish.key] = plan
                 continue
             trade = _trade(wish, plan, quotes[wish.candle.symbol], desk=desk, now=now)
+            trade.signal_arrived_at = arrived_at
             intent = plan.order_list or plan.order
             assert intent is not None
             planned.append((trade, intent))

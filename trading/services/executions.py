@@ -68,6 +68,7 @@ def _book_status(order: Order, report: ExecutionReport, *, now: datetime) -> boo
     if status is current and missing == order.fills_missing and not is_new:
         return False
     order.fills_missing = missing
+    order.left_at = order.left_at or report.request_left_at
     order.venue_order_id = report.venue_order_id
     if wrongly_expired and status is not current:
         log.error("order.found_after_expiry", extra={"client_order_id": order.client_order_id})
