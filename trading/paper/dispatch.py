@@ -14,7 +14,7 @@ from typing import Any
 from trading.paper.auth import Keyring, read_freshness
 from trading.paper.calls import Call, Reply, refusal
 from trading.paper.errors import VenueError
-from trading.paper.faults import FaultBox
+from trading.paper.fault_box import FaultBox
 from trading.paper.limits import Limits
 
 log = logging.getLogger("trading.paper.dispatch")

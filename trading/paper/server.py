@@ -16,10 +16,10 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from trading.paper.catalogue import Catalogue, default_catalogue, spec_of
+from trading.paper.clock import VenueClock, wall_clock
 from trading.paper.config import ConfigError, PaperConfig
 from trading.paper.control import add_control_routes
 from trading.paper.engine import Engine
-from trading.paper.faults import VenueClock, wall_clock
 from trading.paper.market_choice import choose_market, listed_symbols
 from trading.paper.markets.base import Market, MarketDataError
 from trading.paper.rest import RestDoor

@@ -18,11 +18,13 @@ import orjson
 from trading.paper.auth import Keyring
 from trading.paper.calls import Call
 from trading.paper.catalogue import Catalogue
+from trading.paper.clock import VenueClock, wall_clock
 from trading.paper.config import PaperConfig
 from trading.paper.dispatch import Dispatcher
 from trading.paper.engine import Engine
 from trading.paper.errors import VenueError, illegal_characters
-from trading.paper.faults import FaultBox, Frame, VenueClock, wall_clock
+from trading.paper.fault_box import FaultBox
+from trading.paper.faults import Frame
 from trading.paper.faults_answers import ANSWER_FAULTS
 from trading.paper.faults_calls import CALL_FAULTS
 from trading.paper.faults_streams import STREAM_FAULTS

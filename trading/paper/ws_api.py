@@ -14,9 +14,9 @@ import orjson
 
 from trading.paper.auth import Keyring, ws_payload
 from trading.paper.calls import Call, Reply, refusal
+from trading.paper.clock import VenueClock
 from trading.paper.dispatch import Dispatcher
 from trading.paper.errors import VenueError, bad_request, mandatory
-from trading.paper.faults import VenueClock
 from trading.paper.limits import Limits
 from trading.paper.rest_market import MARKET_ROUTES
 from trading.paper.routes import TRADING_ROUTES, Route, Target, flat
