@@ -2,6 +2,7 @@
 
 Each step moves all symbols at once: a common factor led by BTC, regimes (range, trend up, trend down, high
 volatility), a deviation that returns within seconds, and sudden dips and spikes that mostly recover.
+It is friendlier to short strategies than life; what is earned here says nothing about a real venue.
 Given seed, symbols and step count the prices are the same on every run; only the time stamps are the clock's.
 """
 
@@ -31,8 +32,9 @@ REGIME_S = 240.0  # mean length of a regime
 REGIME_ODDS = np.array([0.5, 0.2, 0.2, 0.1])
 RETURN_S = 15.0  # time constant of the short deviation
 DEVIATION = 7.0  # its standard deviation, in volatilities of a second
-JUMP_EVERY_S = 150.0
-JUMP = 22.0  # mean size of a dip or spike, in volatilities of a second
+JUMP_EVERY_S = 240.0
+SHARED_JUMP_EVERY_S = 300.0  # the whole market at once
+JUMP = 40.0  # mean size of a dip or spike, in volatilities of a second
 HOME_DAYS = 2.0  # time constant of the pull towards the listed price, so that months do not run away
 MAX_TRADES_A_STEP = 4
 
@@ -171,10 +173,11 @@ class SyntheticMarket:
         self._slow = self._slow + scale * (second**0.5 * shock + DRIFT[self._regime] * second) + pull
         keep = np.exp(-second / RETURN_S)
         spread = DEVIATION * scale * np.sqrt(1 - keep**2)
-        jumps = chances[2] < second / JUMP_EVERY_S
-        size = JUMP * scale * (0.5 + -np.log1p(-chances[3]) * 0.5)
-        sign = np.where(draws[1] > -0.3, -1.0, 1.0)  # dips come more often than spikes
-        self._short = self._short * keep + spread * ripple + np.where(jumps, sign * size, 0.0)
+        self._short = self._short * keep + spread * ripple
+        own_jump = _jump(chances[2], chances[3], draws[1], every_s=JUMP_EVERY_S)
+        shared = self._random.random((2, 1))
+        shared_jump = _jump(shared[0], shared[1], common[1:], every_s=SHARED_JUMP_EVERY_S)
+        self._short += JUMP * scale * (own_jump + self._follow * shared_jump)
 
     def _trade(self, sink: MarketSink, *, before: FloatArray, after: FloatArray, now_ms: int) -> None:
         """Let the public trade at the touch, mostly in the direction the price just went."""
@@ -191,3 +194,10 @@ class SyntheticMarket:
                 notional = float(sizes[number, index] * self._trade_notional[index])
                 price, qty = ladder.touch(is_buy=is_buy, notional=notional)
                 sink.trade(self.symbols[index], price=price, qty=qty, buyer_is_maker=not is_buy, at_ms=now_ms)
+
+
+def _jump(chance: FloatArray, size: FloatArray, side: FloatArray, *, every_s: float) -> FloatArray:
+    """Draw dips (negative) and spikes with mean size 1; dips come more often."""
+    happens = chance < STEP_MS / 1000 / every_s
+    sizes = 0.5 - 0.5 * np.log1p(-size)
+    return np.where(happens, np.where(side > -0.3, -sizes, sizes), 0.0)

@@ -9,6 +9,8 @@ from trading.domain.signals import Candles, judge
 from trading.domain.strategy import STRATEGIES, clean_parameters, get_strategy
 
 ROWS = 900
+DIP = {"z_length": 40, "z_entry": 2.4, "reward_bps": 40, "trend_fall_bps": 60, "volume_ratio": 8}
+BREAK = {"channel_length": 60, "atr_min_bps": 8, "volume_ratio": 1.5}
 
 
 def candles(closes: np.ndarray, *, volume: np.ndarray | None = None, interval_s: int = 60) -> Candles:
@@ -58,11 +60,11 @@ def test_no_row_sees_the_future_or_needs_more_than_the_warm_up(name: str) -> Non
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_row_has_a_reason_and_entries_are_the_rows_that_pass(name: str) -> None:
     spec = get_strategy(name)
-    loose = {"DIP_REVERSION": {"z_entry": 1.0, "rsi_entry": 60.0, "reward_bps": 0.0}}.get(name, {})
+    loose = {"DIP_REVERSION": {"z_entry": 1.0, "reward_bps": 0}, "TREND_BREAKOUT": BREAK}[name]
 
     result = spec.signals(noisy(size=3e-3), clean_parameters(spec, loose))
 
-    warmup = spec.warmup(spec.defaults())
+    warmup = spec.warmup(clean_parameters(spec, loose))
     assert (result.reasons[: warmup - 1] == 0).all()
     assert (result.reasons[warmup - 1 :] > 0).all()
     assert result.reasons.max() < len(spec.reasons)
@@ -85,8 +87,8 @@ def test_dip_is_bought_and_a_slide_is_not() -> None:
     dip[-2:] -= (0.3, 0.9)
     slide[-2:] -= (0.3, 0.9)
 
-    bought = spec.signals(candles(dip), spec.defaults())
-    left = spec.signals(candles(slide), spec.defaults())
+    bought = spec.signals(candles(dip), clean_parameters(spec, DIP))
+    left = spec.signals(candles(slide), clean_parameters(spec, DIP))
 
     assert spec.reasons[bought.reasons[-1]] == "ENTRY"
     assert spec.reasons[left.reasons[-1]] == "TREND_FALLING"
@@ -99,7 +101,7 @@ def test_dip_on_a_flood_of_volume_is_left_alone() -> None:
     dip[-2:] -= (0.3, 0.9)
     volume[-1] = 5_000.0
 
-    result = spec.signals(candles(dip, volume=volume), spec.defaults())
+    result = spec.signals(candles(dip, volume=volume), clean_parameters(spec, DIP))
 
     assert spec.reasons[result.reasons[-1]] == "VOLUME_ABNORMAL"
 
@@ -111,7 +113,7 @@ def test_first_close_above_the_range_is_bought_and_the_second_is_not() -> None:
     volume = np.full(400, 10.0)
     volume[-2:] = 60.0
 
-    result = spec.signals(candles(closes, volume=volume), spec.defaults())
+    result = spec.signals(candles(closes, volume=volume), clean_parameters(spec, BREAK))
 
     codes = [spec.reasons[code] for code in result.reasons[-3:]]
     assert codes[1:] == ["ENTRY", "BREAKOUT_STALE"]
@@ -122,7 +124,7 @@ def test_breakout_without_volume_is_left_alone() -> None:
     closes = 100.0 * np.linspace(1.0, 1.03, 400) + 0.3 * np.sin(np.arange(400) / 3.0)
     closes[-1] = closes.max() * 1.004
 
-    result = spec.signals(candles(closes), spec.defaults())
+    result = spec.signals(candles(closes), clean_parameters(spec, BREAK))
 
     assert spec.reasons[result.reasons[-1]] == "VOLUME_TOO_LOW"
 
@@ -155,7 +157,7 @@ def test_parameters_are_completed_and_numbers_may_be_texts() -> None:
     ("raw", "complaint"),
     [
         ({"z_lenght": 3}, "no parameter 'z_lenght'"),
-        ({"z_length": 2.5}, r"z_length must be a whole number from 10 to 240 \(candles\), not 2.5"),
+        ({"z_length": 2.5}, r"z_length must be a whole number from 5 to 240 \(candles\), not 2.5"),
         ({"z_entry": "many"}, "z_entry must be a number from 0.5 to 6"),
         ({"z_entry": float("nan")}, "not nan"),
         ({"z_entry": True}, "not True"),
