@@ -90,9 +90,9 @@ def _optional_whole(label: str, meaning: str, initial: int) -> forms.Field:
     )
 
 
-def _choice(label: str, meaning: str, choices: list[tuple[str, str]], *, initial: str) -> forms.Field:
+def _choice(label: str, meaning: str, choices: list[tuple[str, str]], **options: str) -> forms.Field:
     widget = UnfoldAdminSelectWidget(choices=choices)
-    return forms.ChoiceField(label=label, help_text=meaning, choices=choices, initial=initial, widget=widget)
+    return forms.ChoiceField(label=label, help_text=meaning, choices=choices, widget=widget, **options)
 
 
 def _fields() -> Iterator[tuple[str, forms.Field]]:
@@ -105,12 +105,12 @@ def _fields() -> Iterator[tuple[str, forms.Field]]:
     ideas = " ".join(f"{spec.title}: {spec.idea}" for spec in STRATEGIES.values())
     yield (
         "strategy",
-        _choice("Strategy", f"Decides when to enter. {ideas}", strategies, initial=strategies[0][0]),
+        _choice("Strategy", f"Decides when to enter. {ideas}", strategies),
     )
     intervals = [(interval, interval) for interval in INTERVAL_S]
     yield (
         "interval",
-        _choice("Candle interval", "It decides once at each closed candle.", intervals, initial="1m"),
+        _choice("Candle interval", "It decides at each closed candle.", intervals, initial="1m"),
     )
     yield "trade_notional", _amount("Amount of one trade", "What one entry may spend.", "20")
     yield "budget", _amount("Budget", "What all its open trades may bind together.", "100")

@@ -1,0 +1,134 @@
+"""The ledgers: nobody edits them, lists cost the same with few rows and many, exports carry all columns."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.support.builders import NOON
+from tests.support.desk import Scene
+from tests.support.trading import a_worker, turn
+from trading.models import BlacklistEntry, FillRow, JournalEntry, Order, Trade, Worker
+from trading.selectors.exports import EXPORTS
+from trading.services import blacklist
+
+pytestmark = pytest.mark.usefixtures("always")
+PAGES = ("worker", "trade", "order", "fillrow", "blacklistentry", "journalentry")
+KINDS = {
+    "worker": "workers",
+    "trade": "trades",
+    "order": "orders",
+    "fillrow": "fills",
+    "blacklistentry": "blacklist",
+    "journalentry": "journal",
+}
+
+
+@pytest.fixture
+def ledger(site: Scene) -> Scene:
+    """A worker with an open trade, its orders and fills, and a barred symbol."""
+    a_worker(site)
+    turn(site)
+    site.pump()
+    blacklist.bar_symbol("ETHUSDT", reason="MANUAL", note="=1+1", actor="operator", now=NOON)
+    return site
+
+
+def add_rows(number: int) -> None:
+    """Multiply every ledger's rows."""
+    trade, order, fill = Trade.objects.get(), Order.objects.first(), FillRow.objects.first()
+    assert order is not None
+    assert fill is not None
+    for index in range(number):
+        trade.pk, trade.key, trade.state = None, f"K{index}", "CLOSED"
+        trade.candle_open_at -= timedelta(minutes=1)
+        trade.save()
+        order.pk, order.client_order_id, order.trade = None, f"o{index}", trade
+        order.save()
+        fill.pk, fill.venue_fill_id, fill.trade, fill.order = None, 10_000 + index, trade, order
+        fill.save()
+        BlacklistEntry.objects.create(symbol=f"S{index}", reason="X", created_at=NOON, created_by="o")
+        JournalEntry.objects.create(at=NOON, actor="o", action="a", subject="s")
+        Worker.objects.create(name=f"w{index}", created_at=NOON, state_changed_at=NOON, version=trade.version)
+
+
+def count_queries(client: Client, path: str) -> int:
+    """Give how many queries a page costs."""
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(path).status_code == 200
+    return len(queries)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_list_costs_the_same_with_few_rows_and_many(ledger: Scene, operator: Client, page: str) -> None:
+    path = f"/admin/trading/{page}/"
+    count_queries(operator, path)
+    few = count_queries(operator, path)
+
+    add_rows(12)
+
+    assert count_queries(operator, path) == few
+
+
+@pytest.mark.parametrize("page", ["trade", "order", "fillrow", "journalentry"])
+def test_nobody_edits_a_ledger(ledger: Scene, operator: Client, page: str) -> None:
+    pk = EXPORTS[KINDS[page]].model._default_manager.values_list("pk", flat=True)[0]
+    path = f"/admin/trading/{page}"
+
+    assert operator.get(f"{path}/{pk}/change/").status_code == 200
+    assert operator.post(f"{path}/{pk}/change/", {"symbol": "X"}).status_code == 403
+    assert operator.get(f"{path}/add/").status_code == 403
+    assert operator.post(f"{path}/{pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_export_has_the_columns_and_rows_of_the_command(
+    ledger: Scene, operator: Client, page: str
+) -> None:
+    path, export = f"/admin/trading/{page}/export/", EXPORTS[KINDS[page]]
+    names = [name for name, _ in export.columns]
+
+    as_csv = operator.post(path, {"format": "0", "resource": "0"}).content.decode()
+    as_json = json.loads(operator.post(path, {"format": "1", "resource": "0"}).content)
+
+    rows = list(csv.DictReader(io.StringIO(as_csv)))
+    assert [list(rows[0]), list(as_json[0])] == [names, names]
+    assert len(rows) == len(as_json) == export.model._default_manager.count()
+
+
+def test_an_exported_price_is_exact_and_a_formula_is_defused(ledger: Scene, operator: Client) -> None:
+    trades = json.loads(
+        operator.post("/admin/trading/trade/export/", {"format": "1", "resource": "0"}).content
+    )
+    barred = operator.post("/admin/trading/blacklistentry/export/", {"format": "0", "resource": "0"})
+
+    assert Decimal(trades[0]["take_profit_price"]) == Trade.objects.get().take_profit_price
+    assert "'=1+1" in barred.content.decode()
+
+
+def test_a_symbol_is_barred_and_lifted_through_the_service(site: Scene, operator: Client) -> None:
+    operator.post(
+        "/admin/trading/blacklistentry/add/", {"symbol": "ltcusdt", "reason": "MANUAL", "note": "thin"}
+    )
+    entry = BlacklistEntry.objects.get()
+    operator.post(f"/admin/trading/blacklistentry/lift/?ids={entry.pk}", {"confirmed": "yes"})
+
+    entry.refresh_from_db()
+    assert (entry.symbol, entry.created_by, entry.lifted_by) == ("LTCUSDT", "operator", "operator")
+    assert list(JournalEntry.objects.filter(subject="symbol:LTCUSDT").values_list("action", flat=True)) == [
+        "symbol.barred",
+        "symbol.lifted",
+    ]
+
+
+def test_a_symbol_that_the_venue_does_not_know_is_refused(site: Scene, operator: Client) -> None:
+    response = operator.post("/admin/trading/blacklistentry/add/", {"symbol": "NOPE", "reason": "MANUAL"})
+
+    assert "not traded on this venue" in response.content.decode()
+    assert not BlacklistEntry.objects.exists()
