@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from trading.paper.klines import KlineStore
 from trading.paper.market_book import PublicBook
-from trading.paper.market_payloads import aggregate_payload, kline_payload, trade_payload
+from trading.paper.market_payloads import KlineKey, aggregate_payload, kline_payload, trade_payload
 from trading.paper.market_queries import Queries
 from trading.paper.market_streams import ALL_MINI, DIFF_CADENCES, StreamName, mini_round, parse_name, payload
 from trading.paper.market_streams import names_of as stream_names_of
@@ -152,9 +152,8 @@ class MarketData:
                 name = f"{symbol.lower()}@kline_{interval}"
                 if wanted is not None and name not in wanted:
                     continue
-                text = kline_payload(
-                    symbol, interval, candle, decimals=store.volume_decimals, now_ms=now_ms, closed=True
-                )
+                key = KlineKey(symbol, interval, store.volume_decimals)
+                text = kline_payload(key, candle, now_ms=now_ms, closed=True)
                 messages.append((name, text))
         return messages
 

@@ -7,11 +7,11 @@ Field names and their order follow the venue's pages as read for 2026-07.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from trading.paper.klines import Candle
 from trading.paper.market_book import PublicBook
-from trading.paper.tape import Aggregate, TapeTrade, text8
+from trading.paper.tape import Aggregate, Tape, TapeTrade, text8
 
 
 def unit_text(value: int, decimals: int = 8) -> str:
@@ -55,10 +55,17 @@ def aggregate_payload(symbol: str, row: Aggregate, now_ms: int) -> dict[str, Any
     }
 
 
-def kline_payload(
-    symbol: str, interval: str, candle: Candle, *, decimals: int, now_ms: int, closed: bool
-) -> dict[str, Any]:
+class KlineKey(NamedTuple):
+    """Whose candle it is, and how many decimals its volumes have."""
+
+    symbol: str
+    interval: str
+    decimals: int
+
+
+def kline_payload(key: KlineKey, candle: Candle, *, now_ms: int, closed: bool) -> dict[str, Any]:
     """Write a candle for `<s>@kline_<i>`."""
+    symbol, interval, decimals = key
     return {
         "e": "kline",
         "E": now_ms,
@@ -154,10 +161,11 @@ def mini_payload(symbol: str, candle: Candle, *, decimals: int, now_ms: int) -> 
 
 
 def ticker_payload(
-    book: PublicBook, candle: Candle, *, decimals: int, last: TapeTrade | None, last_id: int, now_ms: int
+    book: PublicBook, tape: Tape, candle: Candle, *, decimals: int, now_ms: int
 ) -> dict[str, Any]:
     """Write the rolling day for `<s>@ticker`."""
-    fields = {**change_fields(candle, decimals), **window_fields(candle, decimals=decimals, last_id=last_id)}
+    window = window_fields(candle, decimals=decimals, last_id=tape.last_id)
+    fields = {**change_fields(candle, decimals), **window}
     (bid, bid_qty), (ask, ask_qty) = book.best_bid, book.best_ask
     return {
         "e": "24hrTicker",
@@ -168,7 +176,7 @@ def ticker_payload(
         "w": fields["weightedAvgPrice"],
         "x": fields["openPrice"],
         "c": fields["lastPrice"],
-        "Q": text8(last.qty if last else Decimal(0)),
+        "Q": text8(tape.trades[-1].qty if tape.trades else Decimal(0)),
         "b": text8(bid),
         "B": text8(bid_qty),
         "a": text8(ask),

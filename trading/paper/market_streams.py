@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from trading.paper.klines import INTERVAL_MS
 from trading.paper.market_payloads import (
+    KlineKey,
     average_price,
     kline_payload,
     mini_payload,
@@ -91,14 +92,8 @@ def _kline(market: SymbolMarket, name: StreamName, now_ms: int) -> dict[str, Any
     candle = market.klines.open_candle(name.argument)
     if candle is None:
         return None
-    return kline_payload(
-        name.symbol,
-        name.argument,
-        candle,
-        decimals=market.klines.volume_decimals,
-        now_ms=now_ms,
-        closed=False,
-    )
+    key = KlineKey(name.symbol, name.argument, market.klines.volume_decimals)
+    return kline_payload(key, candle, now_ms=now_ms, closed=False)
 
 
 def _ticker(market: SymbolMarket, name: StreamName, now_ms: int) -> dict[str, Any] | None:
@@ -123,11 +118,4 @@ def _ticker(market: SymbolMarket, name: StreamName, now_ms: int) -> dict[str, An
         return None
     if name.kind == "miniTicker":
         return mini_payload(name.symbol, day, decimals=decimals, now_ms=now_ms) if market.traded else None
-    return ticker_payload(
-        market.book,
-        day,
-        decimals=decimals,
-        last=market.last_trade,
-        last_id=market.tape.last_id,
-        now_ms=now_ms,
-    )
+    return ticker_payload(market.book, market.tape, day, decimals=decimals, now_ms=now_ms)

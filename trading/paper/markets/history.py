@@ -70,8 +70,10 @@ def seeded_history(
         shorts = _candles(random, second_closes, spread=sigma * 0.5)
         rate = float(trade_rates[index])
         long_start = turn_ms - MINUTES * MINUTE_MS
-        rows[symbol] = _rows(minutes, spec, start_ms=long_start, span_ms=MINUTE_MS, rate=rate, random=random)
-        rows[symbol] += _rows(shorts, spec, start_ms=turn_ms, span_ms=1000, rate=rate, random=random)
+        rows[symbol] = [
+            *_rows(minutes, spec, times=range(long_start, turn_ms, MINUTE_MS), rate=rate, random=random),
+            *_rows(shorts, spec, times=range(turn_ms, now_s, 1000), rate=rate, random=random),
+        ]
     return rows
 
 
@@ -98,38 +100,24 @@ def _rows(
     candles: FloatArray,
     spec: HistoryFacts,
     *,
-    start_ms: int,
-    span_ms: int,
+    times: range,
     rate: float,
     random: np.random.Generator,
 ) -> list[tuple[int, ...]]:
+    """Put prices on the tick and draw volumes; `times` are the opens, its step the length of a candle."""
     tick = max(1, int(spec.tick_size.scaleb(8)))
     step = max(1, int(spec.step_size.scaleb(8)))
+    count = len(candles)
     prices = (np.maximum(1, np.rint(candles * (UNITS / tick))).astype(np.int64) * tick).tolist()
-    usual = spec.daily_quote_volume * span_ms / 86_400_000
-    notionals = usual * random.lognormal(-0.3, 0.8, len(candles))
-    steps = np.maximum(1, notionals / candles[:, 3] * UNITS / step).astype(np.int64).tolist()
-    counts = np.maximum(1, random.poisson(rate * span_ms / 1000, len(candles))).tolist()
-    shares = random.uniform(0.3, 0.7, len(candles)).tolist()
+    usual = spec.daily_quote_volume * times.step / 86_400_000
+    notionals = usual * random.lognormal(-0.3, 0.8, count)
+    lots = np.maximum(1, notionals / candles[:, 3] * UNITS / step).astype(np.int64).tolist()
+    trades = np.maximum(1, random.poisson(rate * times.step / 1000, count)).tolist()
+    shares = random.uniform(0.3, 0.7, count).tolist()
     rows: list[tuple[int, ...]] = []
-    for number, ((first, high, low, close), lots) in enumerate(zip(prices, steps, strict=True)):
-        volume = lots * step
-        taker = int(lots * shares[number]) * step
-        middle = (first + close) // 2
-        quote, taker_quote = volume * middle // UNITS, taker * middle // UNITS
-        rows.append(
-            WarmRow(
-                start_ms + number * span_ms,
-                span_ms,
-                first,
-                high,
-                low,
-                close,
-                volume,
-                quote,
-                counts[number],
-                taker,
-                taker_quote,
-            )
-        )
+    for number, open_ms in enumerate(times):
+        volume, taker = lots[number] * step, int(lots[number] * shares[number]) * step
+        middle = (prices[number][0] + prices[number][3]) // 2
+        volumes = (volume, volume * middle // UNITS, trades[number], taker, taker * middle // UNITS)
+        rows.append(WarmRow._make((open_ms, times.step, *prices[number], *volumes)))
     return rows
