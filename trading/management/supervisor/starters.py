@@ -19,20 +19,36 @@ from trading.services import instruments, workers
 
 ACTOR = "first start"
 LIMITS: Mapping[str, Any] = {
+    "interval": "1s",
     "trade_notional": "50",
-    "budget": "250",
-    "max_open_trades": 5,
-    "take_profit_bps": 60,
-    "stop_loss_bps": 60,
-    "max_hold_s": 3600,
+    "budget": "300",
+    "max_open_trades": 6,
+    "take_profit_bps": 15,
+    "stop_loss_bps": 15,
+    "max_hold_s": 45,
+    "cooldown_s": 5,
     "max_spread_bps": 10,
     "max_slippage_bps": 10,
 }
+# Set to trade often, so that a newcomer sees the whole life of a trade within a minute. They are a
+# demonstration: exits this near cannot earn the fees of two trades.
 STARTERS: Mapping[str, Mapping[str, Any]] = {
-    "Starter dips": {"strategy": "DIP_REVERSION", "interval": "1m"},
-    "Starter trends": {"strategy": "TREND_BREAKOUT", "interval": "1m"},
+    "Starter dips": {
+        "strategy": "DIP_REVERSION",
+        "parameters": {
+            "z_length": 40,
+            "z_entry": 2.0,
+            "rsi_entry": 35,
+            "reward_bps": 8,
+            "trend_fall_bps": 100,
+        },
+    },
+    "Starter trends": {
+        "strategy": "TREND_BREAKOUT",
+        "parameters": {"channel_length": 30, "trend_rise_bps": 1, "atr_min_bps": 1, "volume_ratio": 0},
+    },
 }
-UNIVERSE: Mapping[str, Any] = {"quote_asset": "USDT", "top": 5}
+UNIVERSE: Mapping[str, Any] = {"quote_asset": "USDT", "top": 12}
 
 
 def begin_trading(say: Callable[[str], None]) -> int:
@@ -45,7 +61,7 @@ def begin_trading(say: Callable[[str], None]) -> int:
     if Worker.objects.exists():
         return 0
     for name, differences in STARTERS.items():
-        config = parse_config({"parameters": {}, "universe": UNIVERSE, **LIMITS, **differences})
+        config = parse_config({"universe": UNIVERSE, **LIMITS, **differences})
         worker = workers.create_worker(name, config, actor=ACTOR, now=now)
         if settings.VENUE.name == "paper":
             workers.start_worker(worker.pk, actor=ACTOR, now=now, reason="a venue without real money")
