@@ -25,17 +25,20 @@ def wall() -> int:
     return time.time_ns() // 1_000_000
 
 
-class FoldingSink:
-    """A sink that folds what it is told."""
+class Recorder:
+    """A sink that keeps trades and the latest book by symbol."""
 
-    def __init__(self, data: MarketData) -> None:
-        self.data = data
+    def __init__(self) -> None:
+        self.trades: dict[str, list[tuple[Decimal, Decimal]]] = {}
+        self.books: dict[str, tuple[Levels, Levels]] = {}
 
     def book(self, symbol: str, *, bids: Levels, asks: Levels, at_ms: int) -> None:
-        self.data.on_book(symbol, bids=bids, asks=asks, at_ms=at_ms)
+        self.books[symbol] = (bids, asks)
 
     def trade(self, symbol: str, *, price: Decimal, qty: Decimal, buyer_is_maker: bool, at_ms: int) -> None:
-        self.data.on_trade(symbol, price=price, qty=qty, buyer_is_maker=buyer_is_maker, at_ms=at_ms)
+        bids, asks = self.books[symbol]
+        assert price == (bids if buyer_is_maker else asks)[0][0]
+        self.trades.setdefault(symbol, []).append((price, qty))
 
 
 def write(folder: Path, symbol: str, lines: list[str], *, interval: str = "1m") -> Path:
@@ -52,28 +55,35 @@ def rows(count: int, *, first: int = 100, skip: int | None = None) -> list[str]:
     ]
 
 
-async def play(market: CandleMarket, data: MarketData) -> None:
-    for symbol in market.symbols:
-        data.warm(symbol, market.warm_klines(symbol))
-    await asyncio.wait_for(market.run(FoldingSink(data)), 10)
-
-
-async def test_stored_candles_come_out_exactly_at_the_played_density(tmp_path: Path) -> None:
+async def test_stored_candles_come_out_exactly(tmp_path: Path) -> None:
     write(tmp_path, "BTCUSDT", rows(9))
     write(tmp_path, "ETHUSDT", rows(9, first=50))
     catalogue = default_catalogue(["BTCUSDT", "ETHUSDT"])
-    data = MarketData(catalogue=catalogue, clock=wall)
-    start = "2021-04-02T00:08:00"
+    start = "2021-04-02T00:07:00"
+    market = open_candle_market(catalogue, folder=tmp_path, clock=wall, speed=600, start=start)
+    sink = Recorder()
 
-    await play(open_candle_market(catalogue, folder=tmp_path, clock=wall, speed=60, start=start), data)
+    await asyncio.wait_for(market.run(sink), 5)
 
     for symbol, first in (("BTCUSDT", 100), ("ETHUSDT", 50)):
-        played = data.query("klines", {"symbol": symbol, "interval": "1s", "limit": 1000})
-        figures = [[Decimal(text) for text in row[1:6]] for row in played if row[8]]
-        assert figures == [
-            [first + n, first + n + Decimal("2.5"), first + n - 1, first + n + 1, Decimal("12.345")]
-            for n in range(9)
-        ]
+        played = sink.trades[symbol]
+        for n, part in ((7, played[:4]), (8, played[4:])):
+            prices = [price for price, _ in part]
+            assert prices == [first + n, first + n - 1, first + n + Decimal("2.5"), first + n + 1]
+            assert sum(qty for _, qty in part) == Decimal("12.345")
+
+
+def test_history_has_the_played_density_and_ends_where_play_begins(tmp_path: Path) -> None:
+    write(tmp_path, "BTCUSDT", rows(90))
+    catalogue = default_catalogue(["BTCUSDT"])
+    data = MarketData(catalogue=catalogue, clock=lambda: 0)
+
+    market = open_candle_market(catalogue, folder=tmp_path, clock=lambda: START + 123, speed=60)
+    data.warm("BTCUSDT", market.warm_klines("BTCUSDT"))
+
+    kept = data.query("klines", {"symbol": "BTCUSDT", "interval": "1s", "limit": 1000})
+    assert [row[0] for row in kept] == [START + 1000 * n for n in range(-29, 2)]  # the last one is open
+    assert [Decimal(text) for text in kept[0][1:6]] == [100, Decimal("102.5"), 99, 101, Decimal("12.345")]
 
 
 @pytest.mark.parametrize(("close", "second", "third"), [("103", "99", "105"), ("99.5", "105", "99")])
