@@ -51,10 +51,9 @@ class Venue(NamedTuple):
         """Show where, never who."""
         return f"Venue({self.name!r}, {self.rest_url!r})"
 
-    def at(self, url: str) -> Venue:
-        """Give the same credentials for a venue that serves everything at another address."""
-        rest, stream, ws_api = addresses_at(url)
-        return self._replace(name="custom", rest_url=rest, stream_url=stream, ws_api_url=ws_api)
+    def at(self, url: str, *, name: str = "custom") -> Venue:
+        """Give a venue that serves everything at one address, with the credentials meant for its kind."""
+        return Venue(name, *addresses_at(url), *_credentials(name))
 
 
 def is_configured() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -108,15 +109,19 @@ def stack() -> Iterator[Stack]:
 
 def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
-        if process.is_running():
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
 
 
 def _wait_until_gone(family: list[psutil.Process]) -> None:
-    def is_gone() -> bool:
-        return not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    wait_until(lambda: not any(map(_lives, family)), limit_s=GONE_LIMIT_S, what="end of all processes")
 
-    wait_until(is_gone, limit_s=GONE_LIMIT_S, what="end of all processes")
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it ended between the two questions
+        return False
 
 
 def _listens(port: int) -> bool:

@@ -90,7 +90,7 @@ class Plan:
         if settings.VENUE.name != "paper" or options["no_paper"]:
             return {}
         port = home.choose_port(LOCAL, settings.PAPER_PORT)
-        settings.VENUE = settings.VENUE.at(f"http://{LOCAL}:{port}")._replace(name="paper")
+        settings.VENUE = settings.VENUE.at(f"http://{LOCAL}:{port}", name="paper")
         self._ground.append(roles.paper_role(port, _paper_options(options)))
         return {"VENUE": "paper", "PAPER_PORT": port}
 
