@@ -1,54 +1,78 @@
-"""Joins the parts: the one place that reads settings and builds venue, market, Redis and desk.
+"""Builds the parts of this process from the settings: venue, market view, Redis, clock, desk, streams.
 
-Entrances ask here. Everything is made on first use and once per process, never at import: the processes
-are forked from one parent, and a connection must not be shared by two of them.
+The only reader of settings.VENUE and settings.REDIS_URL. Everything is made on first use and once per
+process: a forked child makes its own, because connections and threads do not survive a fork.
 """
 
+import functools
+import json
+import os
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import lru_cache
 
-import orjson
 import redis
 import redis.asyncio
+import structlog
 from django.conf import settings
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
+from trading.domain.ports import Clock
 from trading.exchange.client import BinanceVenue
+from trading.exchange.market_stream import MarketStream, OnCandle, OnQuote
+from trading.exchange.signing import Signer
 from trading.exchange.throttle import Throttle
-from trading.market.cache import MarketCache
+from trading.exchange.user_stream import OnEvent, OnResync, UserStream
+from trading.market.cache import MarketCache, MarketWriter
 from trading.services.context import Desk, Limits
 from trading.services.roster import Roster
 
-USER_STREAM_KEY = "fc:user_stream"
-# As many requests as may leave at once; each sender keeps a warm connection.
+log = structlog.get_logger(__name__)
+
 SENDERS = 20
+REDIS_TIMEOUT_S = 2.0
+USER_STREAM_KEY = "fc:user_stream"
+USER_STREAM_ASKED_FOR_S = 0.25
 
 
 def utc_now() -> datetime:
-    """Give the moment; the clock of every entrance."""
-    return datetime.now(tz=UTC)
+    """Give the moment, aware UTC."""
+    return datetime.now(UTC)
 
 
-@lru_cache(maxsize=1)
+def get_clock() -> Clock:
+    """Give the clock of this process."""
+    return utc_now
+
+
+@functools.cache
 def get_redis() -> redis.Redis:
-    """Give the process's Redis client."""
-    return redis.Redis.from_url(settings.REDIS_URL)
+    """Give this process's Redis client; answers are bytes. A broken connection is tried once more."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        retry=Retry(ConstantBackoff(0.01), 1),
+    )
 
 
-def make_async_redis() -> redis.asyncio.Redis:
-    """Make a Redis client for the running event loop; the caller closes it."""
-    return redis.asyncio.Redis.from_url(settings.REDIS_URL)
+def get_async_redis() -> redis.asyncio.Redis:
+    """Give a new Redis client for the event loop that is running; it belongs to that loop."""
+    # Never tried again by itself: an append that is repeated would store a candle twice.
+    return redis.asyncio.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        retry=AsyncRetry(ConstantBackoff(0.01), 0),
+    )
 
 
-@lru_cache(maxsize=1)
-def get_market() -> MarketCache:
-    """Give the shared market data."""
-    return MarketCache(get_redis())
-
-
-@lru_cache(maxsize=1)
+@functools.cache
 def get_venue() -> BinanceVenue:
-    """Give the account's venue."""
+    """Give the account at the venue."""
     venue = settings.VENUE
     return BinanceVenue(
         rest_url=venue.rest_url,
@@ -60,23 +84,75 @@ def get_venue() -> BinanceVenue:
     )
 
 
-@lru_cache(maxsize=1)
+@functools.cache
+def get_market() -> MarketCache:
+    """Give the market as the feed keeps it."""
+    return MarketCache(get_redis())
+
+
+@functools.cache
 def get_desk() -> Desk:
-    """Give the process's trading desk."""
+    """Give what services need from outside."""
     return Desk(
         venue=get_venue(),
         market=get_market(),
         clock=utc_now,
-        senders=ThreadPoolExecutor(max_workers=SENDERS, thread_name_prefix="sender"),
+        senders=ThreadPoolExecutor(SENDERS, thread_name_prefix="sender"),
         limits=Limits(),
-        user_stream_is_up=user_stream_is_up,
+        user_stream_is_up=_user_stream_switch(),
         roster=Roster(),
     )
 
 
-def user_stream_is_up() -> bool:
-    """Tell whether the executions process hears the account right now."""
-    raw = get_redis().get(USER_STREAM_KEY)
-    if not isinstance(raw, bytes):
+def get_market_writer() -> MarketWriter:
+    """Give the feed's door to Redis, for the event loop that is running."""
+    return MarketWriter(get_async_redis())
+
+
+def open_market_stream(on_quote: OnQuote, on_candle: OnCandle) -> MarketStream:
+    """Give the venue's market stream, not yet running."""
+    return MarketStream(settings.VENUE.stream_url, clock=utc_now, on_quote=on_quote, on_candle=on_candle)
+
+
+def open_user_stream(on_event: OnEvent, on_resync: OnResync) -> UserStream:
+    """Give the account's own stream, not yet running."""
+    venue = settings.VENUE
+    return UserStream(
+        venue.ws_api_url,
+        api_key=venue.api_key,
+        signer=Signer(api_secret=venue.api_secret, private_key_file=venue.private_key_file or None),
+        clock=utc_now,
+        on_event=on_event,
+        on_resync=on_resync,
+    )
+
+
+def _user_stream_switch() -> Callable[[], bool]:
+    """Give a question that costs a round trip to Redis at most a few times a second."""
+    asked_s, answer = -USER_STREAM_ASKED_FOR_S, False
+
+    def is_up() -> bool:
+        nonlocal asked_s, answer
+        if time.monotonic() - asked_s >= USER_STREAM_ASKED_FOR_S:
+            answer = _user_stream_is_up()
+            asked_s = time.monotonic()
+        return answer
+
+    return is_up
+
+
+def _user_stream_is_up() -> bool:
+    try:
+        status = get_redis().get(USER_STREAM_KEY)
+    except redis.RedisError as error:
+        log.warning("user_stream_unknown", error=str(error))
         return False
-    return bool(orjson.loads(raw).get("connected"))
+    return isinstance(status, bytes) and json.loads(status).get("connected") is True
+
+
+def _forget_all() -> None:
+    for part in (get_redis, get_venue, get_market, get_desk):
+        part.cache_clear()
+
+
+os.register_at_fork(after_in_child=_forget_all)

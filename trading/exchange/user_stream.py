@@ -36,6 +36,10 @@ CONNECTED = "USER_STREAM_CONNECTED"
 UNREADABLE = "USER_STREAM_UNREADABLE"
 
 
+OnEvent = Callable[[UserEvent], None]
+OnResync = Callable[[str], None]
+
+
 class UserStream:
     """Events of one account.
 
@@ -50,8 +54,8 @@ class UserStream:
         api_key: str,
         signer: Signer,
         clock: Clock,
-        on_event: Callable[[UserEvent], None],
-        on_resync: Callable[[str], None],
+        on_event: OnEvent,
+        on_resync: OnResync,
         ping_every_s: float = PING_EVERY_S,
     ) -> None:
         self._api_key = api_key

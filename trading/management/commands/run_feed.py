@@ -1,0 +1,65 @@
+"""`manage.py run_feed`: market streams into Redis, and one task per batch of closed candles.
+
+Started by `manage.py up` or a service manager. It decides nothing: the feed lives in trading.market.ingest.
+"""
+
+from typing import Any
+
+from celery import current_app
+from django.core.management.base import BaseCommand
+from django.db import close_old_connections
+
+from trading import bootstrap, events
+from trading.management.event_loop import run_role
+from trading.market.ingest import ClosedRow, Feed, FeedDoors
+from trading.selectors.workers import list_subscriptions
+
+QUEUE = "trading"
+BATCH_EXPIRES_S = 30  # nobody may trade on older candles; a trader that was away need not read them all
+TRIGGERS_EXPIRE_S = 5  # told again every second while the price stays beyond
+
+
+class Command(BaseCommand):
+    """Feeds until told to stop."""
+
+    help = "Keep live market data in Redis and hand closed candles to the trader."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Feed until SIGTERM."""
+        run_role("feed", feed)
+
+
+async def feed() -> None:
+    """Feed until cancelled."""
+    await Feed(
+        open_stream=bootstrap.open_market_stream,
+        venue=bootstrap.get_venue(),
+        writer=bootstrap.get_market_writer(),
+        clock=bootstrap.utc_now,
+        doors=FeedDoors(
+            list_subscriptions=read_subscriptions,
+            publish_batch=publish_batch,
+            publish_triggers=publish_triggers,
+            publish_prices=events.publish_prices,
+        ),
+    ).run()
+
+
+def read_subscriptions() -> set[tuple[str, str]]:
+    """Read what is wanted now, over a connection that is mended where it broke."""
+    close_old_connections()
+    return list_subscriptions(now=bootstrap.utc_now())
+
+
+def publish_batch(closed: list[ClosedRow], arrived_ms: int) -> None:
+    """Hand one batch of closed candles to the trader."""
+    _send("trading.run_batch", {"closed": closed, "arrived_ms": arrived_ms}, expires_s=BATCH_EXPIRES_S)
+
+
+def publish_triggers(symbols: list[str]) -> None:
+    """Tell the trader whose watched price was crossed."""
+    _send("trading.run_triggers", {"symbols": symbols}, expires_s=TRIGGERS_EXPIRE_S)
+
+
+def _send(name: str, kwargs: dict[str, Any], *, expires_s: int) -> None:
+    current_app.send_task(name, kwargs=kwargs, queue=QUEUE, ignore_result=True, expires=expires_s)

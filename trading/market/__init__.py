@@ -1,0 +1,1 @@
+"""Live market data in Redis: what the feed writes and everybody reads."""

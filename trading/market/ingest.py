@@ -1,0 +1,260 @@
+"""The feed: market frames in, Redis up to date, one task per batch of closed candles.
+
+Run by `manage.py run_feed`. Quotes are conflated to the last value and flushed together; a closed candle is
+flushed at once, and only then handed on, so that whoever hears of it finds it. Publishing happens in a
+thread and never holds up the frames. It decides nothing about trading.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+import structlog
+from redis import RedisError
+
+from trading.domain.market import INTERVAL_S, Candle
+from trading.domain.ports import Clock, Venue
+from trading.domain.values import to_ms
+from trading.market.cache import MarketWriter, quote_row
+from trading.market.histories import Histories, Key
+from trading.market.triggers import TriggerWatch
+
+log = structlog.get_logger(__name__)
+
+FEED_KEY = "fc:feed"
+STATUS_EXPIRY_S = 15
+FLUSH_EVERY_S = 0.025
+PRICES_EVERY_S = 0.1  # a painted price may be 250 ms old at most, all the way from the venue
+SECOND_S = 1.0
+PUBLISH_WITHIN_MS = 10_000  # an older candle is history; nobody may trade on it
+
+Price = tuple[str, str, str, int]
+ClosedRow = tuple[str, str, int]
+OnQuote = Callable[[Sequence[str], int], None]
+OnCandle = Callable[[Candle, int], None]
+
+
+class MarketFrames(Protocol):
+    """A stream that the feed listens to."""
+
+    def set_subscriptions(self, wanted: Iterable[Key]) -> None:
+        """Ask for exactly these."""
+
+    async def run(self) -> None:
+        """Stream until cancelled."""
+
+    def status(self) -> dict[str, Any]:
+        """Give the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDoors:
+    """Whom the feed asks and tells. All but `publish_prices` run in threads and may block."""
+
+    list_subscriptions: Callable[[], Iterable[Key]]
+    publish_batch: Callable[[list[ClosedRow], int], None]
+    publish_triggers: Callable[[list[str]], None]
+    publish_prices: Callable[[Sequence[Price]], Awaitable[None]]
+
+
+class Feed:
+    """Joins stream, histories, cache and doors; `run` until cancelled."""
+
+    def __init__(
+        self,
+        *,
+        open_stream: Callable[[OnQuote, OnCandle], MarketFrames],
+        venue: Venue,
+        writer: MarketWriter,
+        clock: Clock,
+        doors: FeedDoors,
+    ) -> None:
+        self._clock = clock
+        self._writer = writer
+        self._doors = doors
+        self._histories = Histories(venue=venue, writer=writer, clock=clock, on_append=self._append)
+        self._stream = open_stream(self._on_quote, self._histories.take)
+        self._quotes: dict[str, tuple[Sequence[str], int]] = {}
+        self._dirty: set[str] = set()
+        self._unshown: set[str] = set()
+        self._stored: set[str] = set()
+        self._candles: list[tuple[Candle, int]] = []
+        self._closed: list[tuple[ClosedRow, int]] = []
+        self._triggers = TriggerWatch()
+        self._crossed: set[str] = set()
+        self._flush_now = asyncio.Event()
+        self._publish_now = asyncio.Event()
+        self._flush_is_set = False
+        self._wanted: frozenset[Key] = frozenset()
+        self._publishers = ThreadPoolExecutor(1, thread_name_prefix="publish")
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="subscriptions")
+        self._figures = {"quotes": 0, "candles": 0, "batches": 0, "triggers": 0, "lost_batches": 0}
+        self._publish_ms = 0.0
+
+    async def run(self) -> None:
+        """Feed until cancelled."""
+        loops: list[Coroutine[Any, Any, None]] = [
+            self._stream.run(),
+            self._histories.run(),
+            self._forever("subscriptions", self._renew_subscriptions, SECOND_S),
+            self._forever("flush", self._flush, 0),
+            self._forever("publish", self._publish, 0),
+            self._forever("prices", self._show_prices, PRICES_EVERY_S),
+            self._forever("status", self._put_status, SECOND_S),
+        ]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for loop in loops:
+                    tasks.create_task(loop)
+        finally:
+            self._publishers.shutdown(wait=False, cancel_futures=True)
+            self._readers.shutdown(wait=False, cancel_futures=True)
+
+    def _on_quote(self, texts: Sequence[str], arrived_ms: int) -> None:
+        symbol = texts[0]
+        self._quotes[symbol] = (texts[1:], arrived_ms)
+        self._dirty.add(symbol)
+        self._figures["quotes"] += 1
+        if not self._flush_is_set:
+            self._flush_is_set = True
+            asyncio.get_running_loop().call_later(FLUSH_EVERY_S, self._flush_now.set)
+
+    def _append(self, candle: Candle, arrived_ms: int) -> None:
+        self._candles.append((candle, arrived_ms))
+        self._flush_now.set()
+
+    async def _flush(self) -> None:
+        await self._flush_now.wait()
+        self._flush_now.clear()
+        self._flush_is_set = False
+        await self._flush_once()
+
+    async def _flush_once(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        appended, self._candles = self._candles, []
+        self._unshown |= dirty
+        candles = [candle for candle, _ in appended]
+        expected = self._histories.rows_of(candles)
+        rows = {symbol: quote_row(*self._quotes[symbol]) for symbol in dirty if symbol in self._quotes}
+        try:
+            written = await self._writer.flush(rows, candles)
+        except RedisError:
+            # Quotes are written with the next ones; of the candles nobody knows which were appended.
+            self._dirty |= dirty
+            self._histories.restart()
+            raise
+        if written.new_quotes > len(rows.keys() - self._stored):
+            # Redis lost what was stored, say by a restart: write every quote again.
+            self._dirty |= self._quotes.keys()
+        self._stored |= rows.keys()
+        self._check_triggers(written.triggers)
+        self._hand_on(appended)
+        if candles:
+            lengths = {
+                (each.symbol, each.interval): rows for each, rows in zip(candles, written.rows, strict=True)
+            }
+            # A length that differs means that Redis lost the history, say by a restart.
+            self._histories.restart([key for key in expected if lengths.get(key) != expected[key]])
+            await self._histories.trim_long(lengths)
+
+    def _hand_on(self, appended: Sequence[tuple[Candle, int]]) -> None:
+        now_ms = to_ms(self._clock())
+        self._figures["candles"] += len(appended)
+        for candle, arrived_ms in appended:
+            closed_ms = candle.open_ms + INTERVAL_S[candle.interval] * 1000
+            if now_ms - closed_ms <= PUBLISH_WITHIN_MS:
+                self._closed.append(((candle.symbol, candle.interval, candle.open_ms), arrived_ms))
+                self._publish_now.set()
+
+    def _check_triggers(self, triggers: dict[str, str]) -> None:
+        if not triggers:
+            return
+        bids = {symbol: quote[0][0] for symbol in triggers if (quote := self._quotes.get(symbol))}
+        crossed = self._triggers.crossed(triggers, bids, now_s=time.monotonic())
+        if crossed:
+            self._crossed.update(crossed)
+            self._publish_now.set()
+
+    async def _publish(self) -> None:
+        """Hand on everything that closed while the last batch was on its way, as one."""
+        await self._publish_now.wait()
+        self._publish_now.clear()
+        closed, self._closed = self._closed, []
+        crossed, self._crossed = self._crossed, set()
+        if crossed:
+            self._figures["triggers"] += len(crossed)
+            await self._in_thread(self._doors.publish_triggers, sorted(crossed))
+        if not closed:
+            return
+        arrived_ms = min(moment for _, moment in closed)
+        started_s = time.perf_counter()
+        try:
+            await self._in_thread(self._doors.publish_batch, [row for row, _ in closed], arrived_ms)
+        except Exception:
+            self._figures["lost_batches"] += 1
+            raise
+        self._publish_ms = (time.perf_counter() - started_s) * 1000
+        self._figures["batches"] += 1
+
+    async def _renew_subscriptions(self) -> None:
+        loop = asyncio.get_running_loop()
+        wanted = frozenset(await loop.run_in_executor(self._readers, self._doors.list_subscriptions))
+        if wanted != self._wanted:
+            log.info("subscriptions_changed", count=len(wanted), before=len(self._wanted))
+            self._stream.set_subscriptions(wanted)
+            dropped = self._histories.follow(wanted)
+            self._wanted = wanted
+            await self._forget(dropped)
+        self._histories.ask_overdue()
+        # Prices that stand still, and watched prices that are new, must meet too.
+        self._flush_now.set()
+
+    async def _forget(self, dropped: Sequence[Key]) -> None:
+        followed = {symbol for symbol, _ in self._wanted}
+        for symbol, interval in dropped:
+            is_last = symbol not in followed
+            if is_last:
+                self._quotes.pop(symbol, None)
+                self._stored.discard(symbol)
+            await self._writer.forget(symbol, interval, with_quote=is_last)
+
+    async def _show_prices(self) -> None:
+        shown, self._unshown = self._unshown, set()
+        prices = [
+            (symbol, quote[0][0], quote[0][2], quote[1])
+            for symbol in sorted(shown)
+            if (quote := self._quotes.get(symbol)) is not None
+        ]
+        if prices:
+            await self._doors.publish_prices(prices)
+
+    async def _put_status(self) -> None:
+        status = self._stream.status() | self._figures
+        status |= {
+            "subscriptions": len(self._wanted),
+            "warming": self._histories.warming,
+            "duplicates": self._histories.duplicates,
+            "gaps": self._histories.gaps,
+            "fetches": self._histories.fetches,
+            "publish_ms": round(self._publish_ms, 2),
+        }
+        await self._writer.put_status(FEED_KEY, orjson.dumps(status), expiry_s=STATUS_EXPIRY_S)
+
+    async def _in_thread(self, call: Callable[..., None], *arguments: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._publishers, call, *arguments)
+
+    async def _forever(self, name: str, once: Callable[[], Awaitable[None]], every_s: float) -> None:
+        while True:
+            try:
+                await once()
+            except RedisError as error:
+                log.warning("feed_without_redis", loop=name, error=str(error))
+                await asyncio.sleep(SECOND_S / 4)
+            except Exception:  # the rim of a loop: the others must go on, and this one with its next round
+                log.exception("feed_loop_failed", loop=name)
+                await asyncio.sleep(SECOND_S / 4)
+            await asyncio.sleep(every_s)
