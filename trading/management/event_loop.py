@@ -1,6 +1,6 @@
 """Runs one asynchronous role of the product until it is told to stop.
 
-Used by run_feed and run_executions: uvloop where it is there, a heartbeat that falls silent with the loop,
+Used by run_feed and run_executions: on uvloop, with a heartbeat that falls silent with the loop,
 a clean end on SIGTERM and SIGINT.
 """
 
@@ -11,13 +11,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 from django.conf import settings
 from setproctitle import setproctitle
+from uvloop import new_event_loop
 
 from trading.management.supervisor.heartbeat import Heartbeat
-
-try:
-    from uvloop import new_event_loop
-except ImportError:  # not built for every system; the standard loop does the same, slower
-    from asyncio import new_event_loop
 
 log = structlog.get_logger(__name__)
 

@@ -18,6 +18,7 @@ from redis import RedisError
 
 from trading import bootstrap
 from trading.domain.executions import AssetBalance, ExecutionReport
+from trading.domain.ports import VenueError
 from trading.management.event_loop import run_role
 from trading.services import reconcile
 from trading.services.executions import apply_balances, apply_report
@@ -121,10 +122,16 @@ class Bookkeeper:
             close_old_connections()
             reconcile.run(desk=bootstrap.get_desk(), reason=reason)
             self._wait_s = RETRY_S
-        except Exception as error:  # the rim of the thread: the venue or the database may be away
-            log.warning("reconcile_postponed", reason=reason, error=f"{type(error).__name__}: {error}")
-            self._due_s, self._reason = time.monotonic() + self._wait_s, self._reason or reason
-            self._wait_s = min(self._wait_s * 2, MAX_RETRY_S)
+        except VenueError as error:
+            log.warning("reconcile_postponed", reason=reason, error=str(error))
+            self._try_again(reason)
+        except Exception:  # the rim of the thread: the database may be away
+            log.exception("reconcile_failed", reason=reason)
+            self._try_again(reason)
+
+    def _try_again(self, reason: str) -> None:
+        self._due_s, self._reason = time.monotonic() + self._wait_s, reason
+        self._wait_s = min(self._wait_s * 2, MAX_RETRY_S)
 
     def _book(self, event: Heard) -> None:
         now = bootstrap.utc_now()
