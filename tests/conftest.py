@@ -43,6 +43,7 @@ def postgres_server() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def redis_server() -> Iterator[str]:
     """A private Redis on the socket that the settings name; gives its address."""
+    assert settings.REDIS_SOCKET is not None
     with run_redis(settings.REDIS_SOCKET):
         yield settings.REDIS_URL
 

@@ -35,9 +35,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        heartbeat = Heartbeat("beat", redis_url=settings.REDIS_URL, must_touch=True)
+        TouchingScheduler.heartbeat = heartbeat
         service = beat.Service(
             current_app, scheduler_cls=TouchingScheduler, max_interval=settings.CELERY_BEAT_MAX_LOOP_INTERVAL
         )
-        service.scheduler.heartbeat = Heartbeat("beat", redis_url=settings.REDIS_URL, must_touch=True)
-        service.scheduler.heartbeat.start()
+        heartbeat.start()
         service.start()

@@ -12,7 +12,7 @@ from daphne.server import Server
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
-from twisted.internet import reactor, task
+from twisted.internet import task
 
 from trading.management.supervisor.heartbeat import Heartbeat
 
@@ -43,5 +43,5 @@ class Command(BaseCommand):
             verbosity=0,
         )
         task.LoopingCall(heartbeat.touch).start(TOUCH_EVERY_S)
-        reactor.addSystemEventTrigger("before", "shutdown", heartbeat.stop)
         server.run()
+        heartbeat.stop()

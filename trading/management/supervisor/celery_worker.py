@@ -13,8 +13,7 @@ import warnings
 from typing import Any
 
 from celery import current_app, signals
-from celery.exceptions import CPendingDeprecationWarning
-from celery.platforms import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
 from django.conf import settings
 from setproctitle import setproctitle
@@ -29,7 +28,7 @@ def run_worker(*, name: str, queue: str, threads: int) -> int:
     heartbeat = Heartbeat(name, redis_url=settings.REDIS_URL)
 
     def stop(*_args: object) -> None:
-        state.should_stop = os.EX_OK
+        state.should_stop = os.EX_OK  # type: ignore[assignment]  # the stubs know only its first value
 
     def on_ready(**_kwargs: Any) -> None:
         # A lost connection never cancels a task here: what it does to an order must run to its end.

@@ -31,5 +31,5 @@ def create_operator() -> str | None:
     if users.filter(is_superuser=True).exists():
         return None
     password = secrets.token_urlsafe(12)
-    users.create_superuser(username=OPERATOR, password=password)  # type: ignore[attr-defined]  # of the user model
+    users.create_superuser(username=OPERATOR, password=password)
     return password
