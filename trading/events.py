@@ -34,6 +34,7 @@ LINGER_S = 0.02
 # The thread ends after this long without events, so that an idle process holds no loop and no connection.
 IDLE_S = 5.0
 MAX_WAITING = 10_000
+SMALLEST = Decimal("0.00000001")
 
 Kind = Literal[
     "trading.trade.changed",
@@ -282,7 +283,8 @@ def journal_payload(entry: JournalEntry) -> JournalPayload:
 
 
 def _text(number: Decimal | int) -> str:
-    return to_text(Decimal(number))
+    """Write an amount as the database keeps it, so that an event and a later snapshot agree."""
+    return to_text(Decimal(number).quantize(SMALLEST))
 
 
 def _known(number: Decimal | None) -> str | None:

@@ -1,0 +1,134 @@
+"""The dashboard's socket: login, snapshot first, and snapshot + events = a fresh snapshot."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import AnonymousUser, User
+
+from monitoring.consumers import NOT_LOGGED_IN, WRONG_ORIGIN, DashboardConsumer
+from monitoring.snapshot import build_snapshot
+from tests.support.dashboard import apply, stored
+from tests.support.desk import Scene
+from tests.support.trading import OPERATOR, a_worker, turn
+from trading import events
+from trading.domain.risk import TradingState
+from trading.services import control, workers
+from trading.services.control import KillLevel
+
+pytestmark = pytest.mark.usefixtures("always", "redis_client")
+Message = dict[str, Any]
+
+
+def a_page(user: object, origin: str = "http://here") -> WebsocketCommunicator:
+    """Make the socket of a page."""
+    headers = [(b"host", b"here"), (b"origin", origin.encode())]
+    page = WebsocketCommunicator(DashboardConsumer.as_asgi(), "/ws/dashboard", headers)
+    page.scope["user"] = user
+    return page
+
+
+async def hear(page: WebsocketCommunicator, kind: str) -> Any:
+    """Give the data of the next message of a kind."""
+    while True:
+        message: Message = await page.receive_json_from(timeout=5)
+        if message["type"] == kind:
+            return message["data"]
+
+
+async def listen(page: WebsocketCommunicator, until: int) -> list[Message]:
+    """Collect events up to a number."""
+    heard: list[Message] = []
+    while not heard or max(event["seq"] for event in heard) < until:
+        heard += await hear(page, "events")
+    return heard
+
+
+@pytest.fixture
+def user(site: Scene) -> User:
+    """Somebody who is logged in, on an account whose trading state was set once."""
+    control.set_trading_state(TradingState.ACTIVE, actor=OPERATOR, now=site.clock())
+    return User.objects.create_user("operator")
+
+
+async def test_a_stranger_is_turned_away(site: Scene) -> None:
+    page = a_page(AnonymousUser())
+
+    await page.connect()
+
+    assert (await page.receive_output(5))["code"] == NOT_LOGGED_IN
+
+
+async def test_a_page_of_another_site_is_turned_away(user: User) -> None:
+    page = a_page(user, origin="http://elsewhere")
+
+    await page.connect()
+
+    assert (await page.receive_output(5))["code"] == WRONG_ORIGIN
+
+
+async def test_prices_and_the_live_part_follow_the_snapshot(user: User) -> None:
+    page = a_page(user)
+    await page.connect()
+    first: Message = await page.receive_json_from(timeout=5)
+
+    await events.publish_prices([("BTCUSDT", "100.00", "100.01", 1)])
+
+    assert first["type"] == "snapshot"
+    assert await hear(page, "prices") == [["BTCUSDT", "100.00", "100.01", 1]]
+    assert (await hear(page, "live"))["health"]["score"] <= 60  # no process runs here
+    await page.disconnect()
+
+
+async def test_a_page_that_asks_gets_a_fresh_snapshot(user: User) -> None:
+    page = a_page(user)
+    await page.connect()
+    await hear(page, "snapshot")
+
+    await page.send_to(text_data="snapshot")
+
+    assert "seq" in await hear(page, "snapshot")
+    await page.disconnect()
+
+
+def open_a_trade(site: Scene) -> None:
+    """Buy and protect."""
+    a_worker(site, name="another")
+    turn(site)
+    site.pump()
+
+
+def close_it(site: Scene) -> None:
+    """Buy, then sell everything by the kill switch."""
+    open_a_trade(site)
+    site.clock.advance(1)
+    control.kill(KillLevel.FLATTEN, actor=OPERATOR, desk=site.desk)
+    site.pump()
+
+
+def change_workers(site: Scene) -> None:
+    """Make, stop and delete workers, and halt trading."""
+    worker = a_worker(site, "ETHUSDT", name="gone soon")
+    workers.stop_worker(worker.pk, actor=OPERATOR, now=site.clock())
+    workers.delete_worker(worker.pk, actor=OPERATOR, now=site.clock())
+    control.set_trading_state(TradingState.HALTED, actor=OPERATOR, now=site.clock())
+
+
+@pytest.mark.parametrize("act", [open_a_trade, close_it, change_workers])
+async def test_an_old_snapshot_and_the_events_since_are_a_new_snapshot(
+    site: Scene, user: User, redis_client: redis.Redis, act: Callable[[Scene], None]
+) -> None:
+    page = a_page(user)
+    await page.connect()
+    before = await hear(page, "snapshot")
+
+    await sync_to_async(act)(site)
+    await sync_to_async(events.flush)()
+    heard = await listen(page, until=int(redis_client.get(events.SEQUENCE_KEY) or 0))
+    after = await sync_to_async(build_snapshot)(now=site.clock())
+
+    assert stored(apply(before, heard)) == stored(dict(after))
+    await page.disconnect()
