@@ -16,6 +16,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from trading import bootstrap, events
+from trading.domain.strategy import STRATEGIES
 from trading.domain.values import InvalidNumber, to_decimal
 from trading.domain.workers import LIMITS, InvalidConfiguration
 from trading.models import Worker
@@ -148,7 +149,7 @@ class Command(BaseCommand):
 
 def _add_create(parser: ArgumentParser) -> None:
     parser.add_argument("--name", required=True)
-    parser.add_argument("--strategy", required=True)
+    parser.add_argument("--strategy", required=True, choices=sorted(STRATEGIES))
     universe = parser.add_mutually_exclusive_group(required=True)
     universe.add_argument("--symbols", help="A,B: exactly these")
     universe.add_argument("--quote-asset", help="A rule: symbols of this quote asset, say USDT")

@@ -1,0 +1,145 @@
+"""Dashboard frame, health page, the buttons' addresses, and the status command."""
+
+import json
+
+import pytest
+import redis
+from django.core.management import call_command
+from django.test import Client
+
+from monitoring import live
+from tests.support.desk import Scene
+from tests.support.trading import a_worker, turn
+from trading.domain.values import to_ms
+from trading.models import JournalEntry, TradingControl
+
+pytestmark = pytest.mark.usefixtures("always", "redis_client")
+STATUS_FIELDS = {
+    "health", "venue", "workers", "open_trades", "closed_trades", "orders", "feed", "user_stream", "api",
+    "cache", "alerts", "processes", "unprotected_s_total",
+}  # fmt: skip
+
+
+def status(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, object], object]:
+    """Give the status and the exit status."""
+    code: object = 0
+    try:
+        call_command("status", "--json")
+    except SystemExit as ended:
+        code = ended.code
+    return json.loads(capsys.readouterr().out), code
+
+
+def test_the_dashboard_asks_for_a_login(site: Scene) -> None:
+    assert Client().get("/")["Location"].startswith("/admin/login/")
+
+
+def test_the_dashboard_offers_acts_to_operators_only(site: Scene, operator: Client, viewer: Client) -> None:
+    assert "open-kill" in operator.get("/").content.decode()
+    assert "open-kill" not in viewer.get("/").content.decode()
+
+
+def test_the_health_page_needs_no_login_and_tells_no_secret(site: Scene) -> None:
+    response = Client().get("/healthz")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "database": True, "redis": True}
+
+
+def test_the_health_page_says_that_redis_is_away(site: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "get_client", lambda: redis.Redis(unix_socket_path="/nowhere"))
+
+    assert Client().get("/healthz").status_code == 503
+
+
+def test_a_button_acts_once_and_answers_with_a_sentence(site: Scene, operator: Client) -> None:
+    worker = a_worker(site)
+
+    response = operator.post(f"/act/workers/{worker.pk}/drain", {"reason": "deployment"})
+
+    worker.refresh_from_db()
+    assert response.json()["ok"] is True
+    assert worker.state == "DRAINING"
+    assert JournalEntry.objects.get(action="worker.draining").reason == "deployment"
+
+
+def test_the_kill_button_stops_the_account_and_tells_what_is_left(site: Scene, operator: Client) -> None:
+    a_worker(site)
+    turn(site)
+    site.pump()
+
+    response = operator.post("/act/kill/entries")
+
+    assert "1 open trades (1 protected)" in response.json()["message"]
+    assert TradingControl.objects.get().state == "REDUCING"
+    assert operator.post("/act/trading-state/active").json()["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/act/workers/999/start", 404),
+        ("/act/workers/1/dance", 400),
+        ("/act/kill/everything", 400),
+        ("/act/trading-state/party", 400),
+    ],
+)
+def test_what_cannot_be_done_is_answered_in_words(
+    site: Scene, operator: Client, path: str, code: int
+) -> None:
+    response = operator.post(path)
+
+    assert (response.status_code, response.json()["ok"]) == (code, False)
+    assert response.json()["message"]
+
+
+def test_only_operators_may_press_buttons(site: Scene, viewer: Client) -> None:
+    worker = a_worker(site)
+
+    assert viewer.post(f"/act/workers/{worker.pk}/stop").status_code == 403
+    assert Client().post(f"/act/workers/{worker.pk}/stop").status_code == 401
+    assert viewer.get(f"/act/workers/{worker.pk}/stop").status_code == 405
+
+
+def test_status_has_every_field_and_calls_a_dead_stack_unhealthy(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker = a_worker(site)
+    turn(site)
+    site.pump()
+
+    answer, code = status(capsys)
+
+    assert set(answer) >= STATUS_FIELDS
+    assert (answer["health"], code) == (0, 1)
+    assert [row["id"] for row in answer["workers"]] == [worker.pk]  # type: ignore[attr-defined]  # JSON
+    trade = answer["open_trades"][0]  # type: ignore[index]  # JSON
+    assert (trade["symbol"], trade["protected"], trade["unprotected_s"] >= 0) == ("BTCUSDT", True, True)
+    assert answer["feed"] is None
+
+
+def test_status_is_fine_when_streams_and_processes_report(
+    site: Scene, capsys: pytest.CaptureFixture[str], redis_client: redis.Redis
+) -> None:
+    now_ms = to_ms(live.utc_now())
+    stream = {"connected": True, "last_message_ms": now_ms, "uptime_ratio": 1.0, "reconnects": 0}
+    for key in ("fc:feed", "fc:user_stream"):
+        redis_client.set(key, json.dumps(stream))
+    for name in ("web", "feed", "executions", "trader", "beat"):
+        beat = {"pid": 1, "started_at_ms": now_ms, "beat_at_ms": now_ms}
+        redis_client.set(f"fc:process:{name}", json.dumps(beat))
+
+    answer, code = status(capsys)
+
+    assert (answer["health"], code, answer["alerts"]) == (100, 0, [])
+    assert answer["feed"]["connected"] is True  # type: ignore[index]  # JSON
+    assert {row["name"] for row in answer["processes"]} >= {"web", "feed"}  # type: ignore[attr-defined]  # JSON
+
+
+def test_status_can_be_read_by_a_person(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_worker(site)
+
+    with pytest.raises(SystemExit):
+        call_command("status")
+
+    assert "worker_btc" in capsys.readouterr().out

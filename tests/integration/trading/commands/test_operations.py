@@ -1,0 +1,117 @@
+"""`kill`, `reconcile` and `export`: what is left, what differs, and every row with its columns."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.support.desk import Scene
+from tests.support.trading import a_worker, turn
+from trading.domain.ports import VenueUnavailable
+from trading.models import Balance, FillRow, Trade
+from trading.services import blacklist
+
+pytestmark = pytest.mark.usefixtures("always")
+
+
+def test_kill_flatten_leaves_nothing_open(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_worker(site)
+    turn(site)
+    site.pump()
+
+    call_command("kill", "--level", "flatten", "--json")
+
+    left = json.loads(capsys.readouterr().out)
+    assert (left["level"], left["trading_state"], left["open_trades"]) == ("flatten", "HALTED", 0)
+
+
+def test_kill_entries_keeps_what_is_protected(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_worker(site)
+    turn(site)
+    site.pump()
+
+    call_command("kill", "--level", "entries")
+
+    assert "open trades      1, 1 protected: BTCUSDT" in capsys.readouterr().out
+
+
+def test_kill_refuses_a_level_that_does_not_exist(site: Scene) -> None:
+    with pytest.raises(CommandError, match="invalid choice"):
+        call_command("kill", "--level", "everything")
+
+
+def test_reconcile_is_clean_when_the_ledger_agrees(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("reconcile", "--json")
+
+    assert json.loads(capsys.readouterr().out)["clean"] is True
+
+
+def test_reconcile_names_a_difference_and_exits_1(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    Balance.objects.filter(asset="USDT").update(ledger=Decimal(9_000))
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("reconcile", "--json")
+
+    difference = json.loads(capsys.readouterr().out)["differences"][0]
+    assert ended.value.code == 1
+    assert (difference["asset"], difference["difference"]) == ("USDT", "1000")
+
+
+def test_reconcile_says_in_one_line_that_the_venue_is_away(
+    site: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise VenueUnavailable("connection refused")
+
+    monkeypatch.setattr(site.venue, "balances", away)
+
+    with pytest.raises(CommandError, match="cannot be asked: connection refused") as caught:
+        call_command("reconcile")
+
+    assert caught.value.returncode == 1
+
+
+def test_export_writes_exact_fills_as_csv(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_worker(site)
+    turn(site)
+    site.pump()
+
+    call_command("export", "fills", "--format", "csv")
+
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    fill = FillRow.objects.get()
+    assert [Decimal(row["price"]) for row in rows] == [fill.price]
+    assert rows[0]["client_order_id"] == fill.order.client_order_id
+
+
+def test_export_keeps_to_the_moments_that_were_given(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_worker(site)
+    turn(site)
+
+    call_command("export", "trades", "--format", "json", "--from", "2024-03-01", "--to", "2024-03-02")
+    within = json.loads(capsys.readouterr().out)
+    call_command("export", "trades", "--format", "json", "--from", "2024-03-02")
+
+    assert [row["key"] for row in within] == [Trade.objects.get().key]
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_export_defuses_formulas_in_csv_and_leaves_json_alone(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blacklist.bar_symbol("ETHUSDT", reason="X", note="=cmd()", actor="+1", now=site.clock())
+
+    call_command("export", "blacklist", "--format", "csv")
+    as_csv = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    call_command("export", "blacklist", "--format", "json")
+
+    assert (as_csv["note"], as_csv["created_by"]) == ("'=cmd()", "'+1")
+    assert json.loads(capsys.readouterr().out)[0]["note"] == "=cmd()"
+
+
+def test_export_refuses_a_moment_that_is_none(site: Scene) -> None:
+    with pytest.raises(CommandError, match="--from"):
+        call_command("export", "trades", "--from", "yesterday")
