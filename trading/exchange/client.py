@@ -5,10 +5,12 @@ the budget, exact decimal text, and errors sorted by consequence. Used by tradin
 repeats a call, and never lets a key, a signature or a full URL into an error or a log.
 """
 
+import asyncio
+import contextlib
 import copy
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -62,7 +64,8 @@ class _VenueClient(Client):  # type: ignore[misc]  # python-binance carries no t
         self.FUTURES_COIN_URL = self.FUTURES_COIN_DATA_URL = self.OPTIONS_URL = self.PAPI_URL = NOWHERE
         self._pool = pool
         self._signer = signer
-        super().__init__(api_key, "", private_key=None if signer.is_hmac else "signed by us", ping=False)
+        with _borrowed_loop():
+            super().__init__(api_key, "", private_key=None if signer.is_hmac else "signed by us", ping=False)
 
     def _init_session(self) -> LeanSession:
         return LeanSession(self._pool, headers=self._get_headers())
@@ -77,6 +80,21 @@ class _VenueClient(Client):  # type: ignore[misc]  # python-binance carries no t
         )
         signature = self._signer.sign(query)
         return quote(signature, safe="") if uri_encode and not self._signer.is_hmac else signature
+
+
+@contextlib.contextmanager
+def _borrowed_loop() -> Iterator[None]:
+    """Lend the base class the event loop that it would make and never close; REST has no use for it."""
+    if asyncio._get_running_loop() is not None:
+        yield
+        return
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 class BinanceVenue:
