@@ -27,7 +27,7 @@ NOT_LOGGED_IN = 4401
 WRONG_ORIGIN = 4403
 
 
-class DashboardConsumer(AsyncWebsocketConsumer):
+class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes without types
     """One page of one operator."""
 
     groups = (GROUP,)  # joined before connect(), so that no event falls between snapshot and events

@@ -7,7 +7,7 @@ by a rule is an answer in words, never a crash.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper
 from typing import Concatenate, ParamSpec
 
 from django.http import HttpRequest, JsonResponse
@@ -27,9 +27,7 @@ def _act(
 ) -> Callable[Concatenate[HttpRequest, P], JsonResponse]:
     """Guard an act, and turn its sentence or its refusal into JSON."""
 
-    @require_POST
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
         if not request.user.is_authenticated:
             return _refuse("Please log in again.", status=401)
         if not request.user.has_perm(PERMISSION):
@@ -45,10 +43,11 @@ def _act(
         except UnknownAct as error:
             return _refuse(str(error), status=400)
 
-    return guarded
+    update_wrapper(guarded, view)
+    return require_POST(guarded)
 
 
-class UnknownAct(ValueError):  # noqa: N818 -- named for what is wrong, as the other refusals
+class UnknownAct(ValueError):
     """The address names no act of ours."""
 
 

@@ -6,9 +6,10 @@ Used by the other modules of this package only. It writes nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.paginator import Paginator
 from django.db.models import Model
@@ -19,9 +20,10 @@ from import_export.admin import ExportMixin
 from import_export.fields import Field
 from import_export.formats.base_formats import CSV, JSON
 from import_export.resources import ModelResource
-from tablib import Dataset
+from tablib import Dataset  # type: ignore[import-untyped]  # comes without types
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm
+from unfold.decorators import display
 
 from trading.domain.values import to_text
 from trading.selectors.exports import EXPORTS, Export, read_value, to_cell, to_json_value
@@ -29,6 +31,8 @@ from trading.selectors.exports import EXPORTS, Export, read_value, to_cell, to_j
 # Beyond this many rows the pages stop; a filter or a search narrows faster than page 101.
 COUNTED_ROWS = 5000
 UNKNOWN = "not known"
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Django's class takes none at run time
@@ -41,7 +45,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Django's class ta
         return int(rows.order_by()[:COUNTED_ROWS].count())
 
 
-class Column(Field):
+class Column(Field):  # type: ignore[misc]  # comes without types
     """A column of an export, read by its path and left as it is; the format writes it."""
 
     def export(self, instance: Model, **kwargs: Any) -> Any:
@@ -49,7 +53,7 @@ class Column(Field):
         return read_value(instance, self.attribute)
 
 
-class SafeCsv(CSV):
+class SafeCsv(CSV):  # type: ignore[misc]  # comes without types
     """CSV whose text cells cannot be run by a spreadsheet."""
 
     def export_data(self, dataset: Dataset, **kwargs: Any) -> Any:
@@ -57,7 +61,7 @@ class SafeCsv(CSV):
         return super().export_data(_rewritten(dataset, to_cell), **kwargs)
 
 
-class ExactJson(JSON):
+class ExactJson(JSON):  # type: ignore[misc]  # comes without types
     """JSON with exact amounts as text."""
 
     def export_data(self, dataset: Dataset, **kwargs: Any) -> Any:
@@ -83,7 +87,7 @@ def _resource(export: Export) -> type[ModelResource]:
 class LookedAdmin(ModelAdmin):  # type: ignore[misc]  # comes without types
     """A page that is only looked at: services add and change, nobody deletes."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Services add."""
@@ -119,6 +123,18 @@ class LedgerAdmin(ExportMixin, LookedAdmin):  # type: ignore[misc]  # both come 
     def get_export_queryset(self, request: HttpRequest) -> Any:
         """Give what the page's filters leave, with what the columns need."""
         return super().get_export_queryset(request).select_related(*EXPORTS[self.export_kind].related)
+
+
+def column(
+    description: str, *, ordering: str | None = None, label: Mapping[str, str] | None = None
+) -> Callable[[F], F]:
+    """Describe a column of a list; `label` gives a tone to each value and shows it as a label."""
+
+    def describe(function: F) -> F:
+        display(description=description, ordering=ordering, label=label)(function)
+        return function
+
+    return describe
 
 
 def number(value: Decimal | None) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from unfold.decorators import display
 
-from trading.admin.base import LedgerAdmin, LookedAdmin, moment, number
+from trading.admin.base import LedgerAdmin, LookedAdmin, column, moment, number
 from trading.models import Balance, JournalEntry, TradingControl
 
 
@@ -21,7 +20,7 @@ class JournalAdmin(LedgerAdmin):
     search_help_text = "Subject, actor or reason"
     ordering = ("-at", "-id")
 
-    @display(description="At (UTC)", ordering="at")
+    @column("At (UTC)", ordering="at")
     def shown_at(self, entry: JournalEntry) -> str:
         """Give the moment."""
         return moment(entry.at)
@@ -42,22 +41,22 @@ class BalanceAdmin(LookedAdmin):
     search_fields = ("asset",)
     ordering = ("asset",)
 
-    @display(description="Free")
+    @column("Free")
     def shown_free(self, balance: Balance) -> str:
         """Give what may be spent."""
         return number(balance.free)
 
-    @display(description="Locked")
+    @column("Locked")
     def shown_locked(self, balance: Balance) -> str:
         """Give what open orders hold."""
         return number(balance.locked)
 
-    @display(description="Ledger")
+    @column("Ledger")
     def shown_ledger(self, balance: Balance) -> str:
         """Give our own total."""
         return number(balance.ledger)
 
-    @display(description="Difference")
+    @column("Difference")
     def difference(self, balance: Balance) -> str:
         """Give the venue's total minus ours; anything but 0 is an alert."""
         return number(balance.free + balance.locked - balance.ledger)

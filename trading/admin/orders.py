@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import TabularInline
-from unfold.decorators import display
 
-from trading.admin.base import LedgerAdmin, moment, number
+from trading.admin.base import LedgerAdmin, column, moment, number
 from trading.models import FillRow, Order
 
 STATUS_TONES = {
@@ -64,24 +63,24 @@ class OrderAdmin(LedgerAdmin):
     raw_id_fields = ("trade", "order_list")
     inlines = (FillInline,)
 
-    @display(description="Status", ordering="status", label=STATUS_TONES)
+    @column("Status", ordering="status", label=STATUS_TONES)
     def shown_status(self, order: Order) -> str:
         """Give the status."""
         return str(order.status)
 
-    @display(description="Filled of")
+    @column("Filled of")
     def shown_qty(self, order: Order) -> str:
         """Give how much of the order is filled."""
         return f"{number(order.filled_qty)} of {number(order.qty)}"
 
-    @display(description="Price")
+    @column("Price")
     def shown_price(self, order: Order) -> str:
         """Give the limit, or the stop where there is no limit."""
         if order.price is None and order.stop_price is None:
             return "market"
         return number(order.price) if order.price is not None else f"stop {number(order.stop_price)}"
 
-    @display(description="Created (UTC)", ordering="created_at")
+    @column("Created (UTC)", ordering="created_at")
     def created(self, order: Order) -> str:
         """Give the moment of the record."""
         return moment(order.created_at)
@@ -101,22 +100,22 @@ class FillAdmin(LedgerAdmin):
     ordering = ("-filled_at", "-id")
     raw_id_fields = ("trade", "order")
 
-    @display(description="Price")
+    @column("Price")
     def shown_price(self, fill: FillRow) -> str:
         """Give the price."""
         return number(fill.price)
 
-    @display(description="Qty")
+    @column("Qty")
     def shown_qty(self, fill: FillRow) -> str:
         """Give the quantity."""
         return number(fill.qty)
 
-    @display(description="Fee")
+    @column("Fee")
     def shown_fee(self, fill: FillRow) -> str:
         """Give the fee in the asset that it was taken in."""
         return f"{number(fill.fee)} {fill.fee_asset}"
 
-    @display(description="Filled (UTC)", ordering="filled_at")
+    @column("Filled (UTC)", ordering="filled_at")
     def filled(self, fill: FillRow) -> str:
         """Give the venue's moment."""
         return moment(fill.filled_at)

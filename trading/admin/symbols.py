@@ -9,12 +9,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from trading import bootstrap
 from trading.admin.actions import LIFT, confirm
-from trading.admin.base import CappedPaginator, LedgerAdmin, LookedAdmin, moment, number
+from trading.admin.base import CappedPaginator, LedgerAdmin, LookedAdmin, column, moment, number
 from trading.models import BlacklistEntry, InstrumentRow
 from trading.selectors.instruments import to_instrument
 from trading.services import blacklist
@@ -101,7 +100,7 @@ class BlacklistAdmin(LedgerAdmin):
         rows = list(BlacklistEntry.objects.filter(pk__in=ids, lifted_at__isnull=True))
         return confirm(request, LIFT, rows, page=self)
 
-    @display(description="Standing", label={"barred": "danger", "expired": "info"})
+    @column("Standing", label={"barred": "danger", "expired": "info"})
     def standing(self, entry: BlacklistEntry) -> str:
         """Say whether it still bars the symbol."""
         if entry.lifted_at is not None:
@@ -109,12 +108,12 @@ class BlacklistAdmin(LedgerAdmin):
         is_over = entry.expires_at is not None and entry.expires_at <= bootstrap.utc_now()
         return "expired" if is_over else "barred"
 
-    @display(description="Since (UTC)", ordering="created_at")
+    @column("Since (UTC)", ordering="created_at")
     def created(self, entry: BlacklistEntry) -> str:
         """Give when it was barred."""
         return moment(entry.created_at)
 
-    @display(description="Until (UTC)", ordering="expires_at")
+    @column("Until (UTC)", ordering="expires_at")
     def expires(self, entry: BlacklistEntry) -> str:
         """Give when it ends by itself."""
         return moment(entry.expires_at) if entry.expires_at else "until lifted"
@@ -131,27 +130,27 @@ class InstrumentAdmin(LookedAdmin):
     paginator = CappedPaginator
     show_full_result_count = False
 
-    @display(description="Best protection")
+    @column("Best protection")
     def protection(self, row: InstrumentRow) -> str:
         """Give the strongest order list that the symbol allows."""
         return str(to_instrument(row).protection)
 
-    @display(description="Tick")
+    @column("Tick")
     def shown_tick(self, row: InstrumentRow) -> str:
         """Give the price step."""
         return number(row.tick_size)
 
-    @display(description="Step")
+    @column("Step")
     def shown_step(self, row: InstrumentRow) -> str:
         """Give the quantity step."""
         return number(row.step_size)
 
-    @display(description="Least notional")
+    @column("Least notional")
     def shown_notional(self, row: InstrumentRow) -> str:
         """Give the smallest order, in the quote asset."""
         return number(row.min_notional)
 
-    @display(description="24 h volume", ordering="quote_volume_24h")
+    @column("24 h volume", ordering="quote_volume_24h")
     def volume(self, row: InstrumentRow) -> str:
         """Give the volume in the quote asset."""
         return number(row.quote_volume_24h)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import TabularInline
-from unfold.decorators import display
 
-from trading.admin.base import LedgerAdmin, moment, number, signed
+from trading.admin.base import LedgerAdmin, column, moment, number, signed
 from trading.domain.trades import OPEN_STATES
 from trading.models import Order, Trade
 
@@ -68,36 +67,36 @@ class TradeAdmin(LedgerAdmin):
     ordering = ("-decided_at", "-id")
     inlines = (OrderInline,)
 
-    @display(description="State", ordering="state", label=STATE_TONES)
+    @column("State", ordering="state", label=STATE_TONES)
     def shown_state(self, trade: Trade) -> str:
         """Give the state."""
         return str(trade.state)
 
-    @display(description="PnL after fees", ordering="realised_pnl")
+    @column("PnL after fees", ordering="realised_pnl")
     def pnl(self, trade: Trade) -> str:
         """Give the realised PnL; an open trade has none yet."""
         if trade.realised_pnl is None and trade.state in OPEN_STATES:
             return "open"
         return signed(trade.realised_pnl, trade.quote_asset)
 
-    @display(description="Held")
+    @column("Held")
     def shown_qty(self, trade: Trade) -> str:
         """Give what is held now."""
         return f"{number(trade.qty)} {trade.base_asset}" if trade.qty else "–"
 
-    @display(description="Protection", label={"unprotected": "danger", "protected": "success"})
+    @column("Protection", label={"unprotected": "danger", "protected": "success"})
     def protected(self, trade: Trade) -> str:
         """Say whether exits rest on the venue now."""
         if trade.state not in OPEN_STATES:
             return f"{trade.unprotected_s:.1f} s without"
         return "protected" if trade.is_protected else "unprotected"
 
-    @display(description="Opened (UTC)", ordering="opened_at")
+    @column("Opened (UTC)", ordering="opened_at")
     def opened(self, trade: Trade) -> str:
         """Give the moment of the first fill."""
         return moment(trade.opened_at)
 
-    @display(description="Closed (UTC)", ordering="closed_at")
+    @column("Closed (UTC)", ordering="closed_at")
     def closed(self, trade: Trade) -> str:
         """Give the moment when it was flat again."""
         return moment(trade.closed_at)

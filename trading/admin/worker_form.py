@@ -43,7 +43,7 @@ def parameter_field(strategy: str, parameter: str) -> str:
     return f"p_{strategy.lower()}_{parameter}"
 
 
-def _number_widget() -> forms.Widget:
+def _number_widget() -> Any:
     return UnfoldAdminDecimalFieldWidget(attrs={"inputmode": "decimal"})
 
 
@@ -90,9 +90,9 @@ def _optional_whole(label: str, meaning: str, initial: int) -> forms.Field:
     )
 
 
-def _choice(label: str, meaning: str, choices: list[tuple[str, str]], **options: str) -> forms.Field:
+def _choice(label: str, meaning: str, choices: list[tuple[str, str]], initial: str = "") -> forms.Field:
     widget = UnfoldAdminSelectWidget(choices=choices)
-    return forms.ChoiceField(label=label, help_text=meaning, choices=choices, widget=widget, **options)
+    return forms.ChoiceField(label=label, help_text=meaning, choices=choices, widget=widget, initial=initial)
 
 
 def _fields() -> Iterator[tuple[str, forms.Field]]:
@@ -110,7 +110,7 @@ def _fields() -> Iterator[tuple[str, forms.Field]]:
     intervals = [(interval, interval) for interval in INTERVAL_S]
     yield (
         "interval",
-        _choice("Candle interval", "It decides at each closed candle.", intervals, initial="1m"),
+        _choice("Candle interval", "It decides at each closed candle.", intervals, "1m"),
     )
     yield "trade_notional", _amount("Amount of one trade", "What one entry may spend.", "20")
     yield "budget", _amount("Budget", "What all its open trades may bind together.", "100")
@@ -123,10 +123,10 @@ def _fields() -> Iterator[tuple[str, forms.Field]]:
 
 
 # One field for each rule and each strategy parameter, made from their own descriptions.
-_ConfigForm = type("_ConfigForm", (forms.Form,), dict(_fields()))
+_ConfigForm: Any = type("_ConfigForm", (forms.Form,), dict(_fields()))
 
 
-class WorkerForm(forms.ModelForm, _ConfigForm):  # type: ignore[type-arg]  # Django's class takes none at run time
+class WorkerForm(forms.ModelForm, _ConfigForm):  # type: ignore[misc, type-arg]  # made at run time
     """A worker and the configuration of its next version; `config` is set once the form is valid."""
 
     config: WorkerConfig

@@ -6,6 +6,7 @@ written here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,11 +14,11 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from unfold.admin import TabularInline
-from unfold.decorators import action, display
+from unfold.decorators import action
 
 from trading import bootstrap
 from trading.admin.actions import WORKER_ACTS, confirm
-from trading.admin.base import LedgerAdmin, moment, number
+from trading.admin.base import LedgerAdmin, column, moment, number
 from trading.admin.worker_form import (
     UNIVERSE_FIELDS,
     WHOLE_FIELDS,
@@ -30,7 +31,16 @@ from trading.models import Worker, WorkerVersion
 from trading.selectors.trades import OPEN_STATE_NAMES
 from trading.services import workers
 
+Page = Callable[[Any, HttpRequest, str], HttpResponse]
 STATE_TONES = {"ACTIVE": "success", "DRAINING": "warning"}
+
+
+def _detail_action(title: str) -> Callable[[Page], Page]:
+    """Offer an act on the worker's own page."""
+    decorate: Callable[[Page], Page] = action(
+        description=title, url_path=title.lower(), permissions=["operate"]
+    )
+    return decorate
 
 
 class VersionInline(TabularInline):  # type: ignore[misc]  # comes without types
@@ -99,33 +109,33 @@ class WorkerAdmin(LedgerAdmin):
         """Keep the name once it is given: journal and trades speak of it."""
         return ("name",) if obj is not None else ()
 
-    @display(description="State", ordering="state", label=STATE_TONES)
+    @column("State", ordering="state", label=STATE_TONES)
     def shown_state(self, worker: Worker) -> str:
         """Give the state."""
         return str(worker.state)
 
-    @display(description="Strategy")
+    @column("Strategy")
     def strategy(self, worker: Worker) -> str:
         """Give the strategy and the number of its version."""
         return f"{worker.version.strategy} v{worker.version.number}" if worker.version else "–"
 
-    @display(description="Interval")
+    @column("Interval")
     def interval(self, worker: Worker) -> str:
         """Give the candle interval."""
         return worker.version.interval if worker.version else "–"
 
-    @display(description="Trade / budget")
+    @column("Trade / budget")
     def notional(self, worker: Worker) -> str:
         """Give the amount of one trade and the budget, in the quote asset."""
         version = worker.version
         return f"{number(version.trade_notional)} / {number(version.budget)}" if version else "–"
 
-    @display(description="Open trades", ordering="open_count")
+    @column("Open trades", ordering="open_count")
     def open_trades(self, worker: Any) -> int:
         """Give how many trades are open."""
         return int(worker.open_count)
 
-    @display(description="Last turn (UTC)", ordering="last_turn_at")
+    @column("Last turn (UTC)", ordering="last_turn_at")
     def last_turn(self, worker: Worker) -> str:
         """Give when it last decided."""
         return moment(worker.last_turn_at)
@@ -158,10 +168,11 @@ class WorkerAdmin(LedgerAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Tell in a sentence what another act made impossible while the form was open."""
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
         except (InvalidConfiguration, workers.WorkerNotFound) as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
+        return response
 
     # ---- acts
 
@@ -210,27 +221,27 @@ class WorkerAdmin(LedgerAdmin):
         """Ask, then delete."""
         return self._ask_many("delete", rows)
 
-    @action(description="Start", url_path="start", permissions=["operate"])
+    @_detail_action("Start")
     def start_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then start."""
         return self._ask("start", object_id)
 
-    @action(description="Stop", url_path="stop", permissions=["operate"])
+    @_detail_action("Stop")
     def stop_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then stop."""
         return self._ask("stop", object_id)
 
-    @action(description="Drain", url_path="drain", permissions=["operate"])
+    @_detail_action("Drain")
     def drain_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then drain."""
         return self._ask("drain", object_id)
 
-    @action(description="Flatten", url_path="flatten", permissions=["operate"])
+    @_detail_action("Flatten")
     def flatten_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then flatten."""
         return self._ask("flatten", object_id)
 
-    @action(description="Delete", url_path="delete", permissions=["operate"])
+    @_detail_action("Delete")
     def delete_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then delete."""
         return self._ask("delete", object_id)

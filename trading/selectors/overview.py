@@ -103,7 +103,7 @@ def database_answers() -> bool:
     """Ask the database the smallest question. Raises django.db.Error when it does not answer."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        return cursor.fetchone() == (1,)
+        return bool(cursor.fetchone() == (1,))
 
 
 def _text(number: Decimal | None) -> str:
