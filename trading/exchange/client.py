@@ -57,18 +57,21 @@ NOWHERE = "http://127.0.0.1:9"  # python-binance's futures, margin and web addre
 class _VenueClient(Client):  # type: ignore[misc]  # python-binance carries no types
     """python-binance's client at our address, with our signer and our session."""
 
-    def __init__(self, *, rest_url: str, api_key: str, signer: Signer, pool: HTTPConnectionPool) -> None:
+    def __init__(
+        self, *, rest_url: str, api_key: str, signer: Signer, pool: HTTPConnectionPool, clock: Clock
+    ) -> None:
         # Instance attributes shadow the class's addresses before the base class formats them.
         self.API_URL = rest_url
         self.MARGIN_API_URL = self.WEBSITE_URL = self.FUTURES_URL = self.FUTURES_DATA_URL = NOWHERE
         self.FUTURES_COIN_URL = self.FUTURES_COIN_DATA_URL = self.OPTIONS_URL = self.PAPI_URL = NOWHERE
         self._pool = pool
+        self._clock = clock
         self._signer = signer
         with _borrowed_loop():
             super().__init__(api_key, "", private_key=None if signer.is_hmac else "signed by us", ping=False)
 
     def _init_session(self) -> LeanSession:
-        return LeanSession(self._pool, headers=self._get_headers())
+        return LeanSession(self._pool, headers=self._get_headers(), clock=self._clock)
 
     def _init_private_key(self, private_key: str | None, _password: str | None = None) -> str | None:
         return private_key
@@ -114,7 +117,9 @@ class BinanceVenue:
     ) -> None:
         signer = Signer(api_secret=api_secret, private_key_file=private_key_file)
         self._pool = open_pool(rest_url)
-        self._model = _VenueClient(rest_url=rest_url, api_key=api_key, signer=signer, pool=self._pool)
+        self._model = _VenueClient(
+            rest_url=rest_url, api_key=api_key, signer=signer, pool=self._pool, clock=clock
+        )
         self._model.REQUEST_RECVWINDOW = recv_window_ms
         self._model.REQUEST_TIMEOUT = timeout_s
         self._throttle = throttle
@@ -125,21 +130,24 @@ class BinanceVenue:
 
     def submit_order(self, intent: OrderIntent) -> ExecutionReport:
         """Send one order; the reply's fills are included."""
-        return self._change(
+        report = self._change(
             lambda client: client._post("order", True, data=encode.order(intent)),
             decode.order_reply,
             call=CallClass.ENTRY if intent.role is OrderRole.ENTRY else CallClass.EXIT,
             orders=1,
         )
+        return replace(report, request_left_at=self._left_at())
 
     def submit_list(self, intent: ListIntent) -> Sequence[ExecutionReport]:
         """Send an order list; one report per order of it."""
-        return self._change(
+        reports = self._change(
             lambda client: client._post(encode.LIST_PATHS[intent.kind], True, data=encode.order_list(intent)),
             decode.list_reply,
             call=CallClass.EXIT if intent.kind is ListKind.OCO else CallClass.ENTRY,
             orders=len(intent.orders),
         )
+        left_at = self._left_at()
+        return [replace(report, request_left_at=left_at) for report in reports]
 
     def cancel_order(self, symbol: str, client_order_id: str) -> None:
         """Cancel one order. Raises OrderNotFound when it is not open (any more).
@@ -302,6 +310,11 @@ class BinanceVenue:
             self._synced_s = None
         # Raised outside the handler: the library's error carries the signed request.
         raise fault
+
+    def _left_at(self) -> datetime:
+        """Tell when this thread's last answered request was handed to the socket."""
+        left_at: datetime = self._local.client.response.left_at
+        return left_at
 
     def _client(self) -> Any:
         # One client per thread, because python-binance keeps the last answer on the object.

@@ -6,6 +6,7 @@ from the environment.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -13,13 +14,16 @@ import certifi
 import orjson
 import urllib3
 
+from trading.domain.ports import Clock
+
 POOL_SIZE = 32
 
 
 class Reply:
-    """What python-binance reads of an answer."""
+    """What python-binance reads of an answer, and when its request was handed to the socket."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+    def __init__(self, response: urllib3.BaseHTTPResponse, *, left_at: datetime) -> None:
+        self.left_at = left_at
         self.status_code = response.status
         self.headers: Mapping[str, str] = response.headers
         self._body = response.data
@@ -50,8 +54,9 @@ def open_pool(url: str) -> urllib3.HTTPConnectionPool:
 class LeanSession:
     """get, post, put and delete on one host, as requests.Session has them."""
 
-    def __init__(self, pool: urllib3.HTTPConnectionPool, *, headers: Mapping[str, str]) -> None:
+    def __init__(self, pool: urllib3.HTTPConnectionPool, *, headers: Mapping[str, str], clock: Clock) -> None:
         self._pool = pool
+        self._clock = clock
         self._headers = headers
 
     def get(self, url: str, *, params: str | None = None, **options: Any) -> Reply:
@@ -82,6 +87,7 @@ class LeanSession:
         data: str | list[tuple[str, str]] | None = None,
         timeout: float | None = None,
     ) -> Reply:
+        left_at = self._clock()
         response = self._pool.urlopen(
             method,
             url[url.index("/", len("https://")) :],
@@ -91,4 +97,4 @@ class LeanSession:
             retries=False,
             redirect=False,
         )
-        return Reply(response)
+        return Reply(response, left_at=left_at)

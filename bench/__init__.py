@@ -1,0 +1,7 @@
+"""Measurements that anyone can repeat, each on the real stack: `python -m bench NAME`.
+
+latency      closing candle → order bytes, against a bare order on the same loopback
+memory       proportional memory of every process, 10 workers on 50 symbols
+real_input   recorded candles and ticks, the ledger against the venue's own
+kills        kill -9 of each process in turn while trading
+"""

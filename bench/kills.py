@@ -1,0 +1,97 @@
+"""kill -9 of each process in turn while trading: seconds until it is back, and what the oracles say.
+
+Afterwards entries are stopped, everything is sold, and the ledger is compared with the venue's own.
+"""
+
+import json
+import os
+import signal
+import time
+from typing import Any
+
+import psutil
+import redis
+
+from bench.latency import SYMBOLS, WILLING
+from bench.stack import Stack, ledger_differences, running, wait_until
+
+FORKED = ("web", "feed", "executions", "trader", "analyst", "beat")
+OPEN = ("NEW", "PENDING_NEW", "PARTIALLY_FILLED")
+DOUBLED = """
+    select count(*) from (select worker_id, symbol, candle_open_at from trading_trade
+    group by worker_id, symbol, candle_open_at having count(*) > 1)
+"""
+
+
+def measure(*, pause_s: float = 6.0, rounds: int = 2) -> dict[str, Any]:
+    """Kill every process so many times, then judge."""
+    with running("--symbols", SYMBOLS, "--seed", "5", "--balance", "USDT=1000000") as stack:
+        stack.delete_starters()
+        stack.create_worker(
+            "bench",
+            *("--strategy", "DIP_REVERSION", "--symbols", SYMBOLS, "--interval", "1s"),
+            *("--trade-notional", "100", "--budget", "100000", "--max-open-trades", "100"),
+            *("--take-profit-bps", "20", "--stop-loss-bps", "20", "--max-hold-s", "8"),
+            *("--max-spread-bps", "100", *(part for each in WILLING for part in ("--param", each))),
+        )
+        time.sleep(pause_s)
+        back: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            for name in (*FORKED, "paper", "redis"):
+                back.setdefault(name, []).append(_kill(stack, name))
+                time.sleep(pause_s)
+        return {"back_s": {name: max(times) for name, times in back.items()}, **_judge(stack)}
+
+
+def _kill(stack: Stack, name: str) -> float:
+    old = _pid(stack, name)
+    assert old is not None
+    os.kill(old, signal.SIGKILL)
+
+    def is_back() -> bool:
+        """the killed process under another pid, with a heartbeat"""
+        new = _pid(stack, name)
+        return new is not None and new != old
+
+    return wait_until(is_back, limit_s=30, every_s=0.02)
+
+
+def _pid(stack: Stack, name: str) -> int | None:
+    if name in FORKED:
+        try:
+            with redis.Redis(unix_socket_path=str(stack.home / "redis" / "redis.sock")) as client:
+                value = client.get(f"fc:process:{name}")
+        except redis.ConnectionError:
+            return None
+        return int(json.loads(value)["pid"]) if isinstance(value, bytes) else None
+    mark = "trading.paper" if name == "paper" else "redis.sock"
+    for child in psutil.Process(stack.process.pid).children():
+        try:
+            if mark in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
+                return child.pid
+        except psutil.NoSuchProcess:
+            continue
+    return None
+
+
+def _judge(stack: Stack) -> dict[str, Any]:
+    stack.manage("kill", "--level", "flatten")
+
+    def is_flat() -> bool:
+        """no open trade and no unknown order"""
+        stack.manage("reconcile", "--json")
+        status = stack.status()
+        return not status["open_trades"] and not status["orders"].get("SUBMITTED")
+
+    wait_until(is_flat, limit_s=90, every_s=1)
+    venue = stack.ask_venue("/paper/ledger")
+    bought = [fill["orderId"] for fill in venue["fills"] if fill["side"] == "BUY"]
+    known = {row[0] for row in stack.rows("select venue_order_id from trading_order where role = 'ENTRY'")}
+    return {
+        "closed": stack.rows("select count(*) from trading_trade where state = 'CLOSED'")[0][0],
+        "doubled_decisions": stack.rows(DOUBLED)[0][0],
+        "venue_entries_unknown_to_us": len(set(bought) - known),
+        "open_orders_left_at_venue": sum(order["status"] in OPEN for order in venue["orders"]),
+        "longest_unprotected_s": stack.rows("select max(unprotected_s) from trading_trade")[0][0],
+        "ledger_differences": ledger_differences(stack),
+    }

@@ -1,0 +1,94 @@
+"""From the closing candle's frame arriving to the order's bytes leaving, on symbols that close together.
+
+The floor is a bare python-binance order on the same loopback in the same run: call to reply. Beside our
+own stamps stands the venue's view, which nobody of ours can flatter: closing boundary to acceptance.
+"""
+
+import time
+from datetime import datetime
+from typing import Any
+
+from binance.client import Client
+
+from bench.stack import Stack, quantile, running, wait_until
+
+SYMBOLS = (
+    "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,ADAUSDT,DOGEUSDT,LTCUSDT,LINKUSDT,DOTUSDT,AVAXUSDT,TRXUSDT,"
+    "UNIUSDT,ATOMUSDT,ETCUSDT,FILUSDT,NEARUSDT,APTUSDT,ARBUSDT,OPUSDT"
+)
+# As willing as the strategy can be set: entries come from many symbols at the same second.
+WILLING = ("z_entry=0.5", "rsi_entry=60", "reward_bps=0", "trend_fall_bps=2000", "volume_ratio=100")
+LATENCIES = """
+    select t.symbol, t.candle_open_at, t.signal_arrived_at, o.left_at, o.venue_order_id
+    from trading_order o join trading_trade t on t.id = o.trade_id
+    where o.role = 'ENTRY' and o.left_at is not null and t.signal_arrived_at is not null
+"""
+
+
+def measure(*, entries: int = 200, workers: int = 1) -> dict[str, Any]:
+    """Run until so many entries have left, and give quantiles in ms and their ratios to the floor."""
+    with running("--symbols", SYMBOLS, "--seed", "11", "--balance", "USDT=1000000") as stack:
+        stack.delete_starters()
+        for number in range(workers):
+            _create_willing(stack, f"bench {number}")
+        floor = _bare_orders(stack)
+
+        def is_enough() -> bool:
+            """entries that left"""
+            return len(stack.rows(LATENCIES)) >= entries
+
+        wait_until(is_enough, limit_s=600, every_s=2.0)
+        rows = stack.rows(LATENCIES)
+        accepted = {
+            (order["symbol"], order["orderId"]): order for order in stack.ask_venue("/paper/ledger")["orders"]
+        }
+    return _report(rows, accepted, floor)
+
+
+def _create_willing(stack: Stack, name: str) -> None:
+    parameters = [part for each in WILLING for part in ("--param", each)]
+    stack.create_worker(
+        name,
+        *("--strategy", "DIP_REVERSION", "--symbols", SYMBOLS, "--interval", "1s"),
+        *("--trade-notional", "100", "--budget", "100000", "--max-open-trades", "100"),
+        *("--take-profit-bps", "100", "--stop-loss-bps", "100", "--max-hold-s", "5"),
+        *("--max-spread-bps", "100", *parameters),
+    )
+
+
+def _bare_orders(stack: Stack, count: int = 200) -> list[float]:
+    """Time bare orders of python-binance: an IOC far from the market, which buys nothing."""
+
+    class Bare(Client):  # type: ignore[misc]  # python-binance carries no types
+        API_URL = f"http://127.0.0.1:{stack.paper_port}/api"
+
+    client = Bare("paper", "paper", ping=False)
+    price = f"{float(client.get_symbol_ticker(symbol='BTCUSDT')['price']) * 0.9:.2f}"
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "IOC"}
+    times = []
+    for _ in range(count):
+        began = time.perf_counter()
+        client.create_order(**order, quantity="0.001", price=price)
+        times.append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def _report(rows: list[tuple[Any, ...]], accepted: dict[Any, Any], floor: list[float]) -> dict[str, Any]:
+    left, seen = [], []
+    for symbol, candle_open_at, arrived_at, left_at, venue_id in rows:
+        left.append(_ms(left_at) - _ms(arrived_at))
+        order = accepted.get((symbol, venue_id))
+        if order is not None:
+            seen.append(float(order["time"]) - (_ms(candle_open_at) + 1000))
+    p50, p99 = quantile(floor, 0.5), quantile(floor, 0.99)
+    return {
+        "entries": len(left),
+        "frame_to_order_ms": {"p50": quantile(left, 0.5), "p99": quantile(left, 0.99), "max": max(left)},
+        "boundary_to_accepted_ms": {"p50": quantile(seen, 0.5), "p99": quantile(seen, 0.99)},
+        "bare_order_ms": {"p50": p50, "p99": p99},
+        "ratio": {"p50": quantile(left, 0.5) / p50, "p99": quantile(left, 0.99) / p99},
+    }
+
+
+def _ms(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp() * 1000

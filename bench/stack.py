@@ -1,0 +1,159 @@
+"""Runs the real stack in a folder of its own and asks it questions, as an operator would.
+
+Used by every measurement here. Talks to the product through its commands, its database and the paper
+venue's control port only.
+"""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_LIMIT_S = 120.0
+
+
+@dataclass
+class Stack:
+    """One running `manage.py up`."""
+
+    home: Path
+    port: int
+    paper_port: int
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    ready_s: float
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of the product and give its standard output; a failure stops the bench."""
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            env=self.environment,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode not in (0, 1):
+            raise SystemExit(f"{arguments[0]} failed: {done.stderr.decode()[-500:]}")
+        return done.stdout.decode()
+
+    def status(self) -> dict[str, Any]:
+        """Give `manage.py status --json`."""
+        result: dict[str, Any] = json.loads(self.manage("status", "--json"))
+        return result
+
+    def ask_venue(self, path: str) -> Any:
+        """Ask the paper venue's control port."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.paper_port}{path}") as reply:
+            return json.loads(reply.read())
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Read from the product's database."""
+        with closing(sqlite3.connect(self.home / "fastcycle.sqlite3", timeout=20)) as database:
+            return list(database.execute(query, values))
+
+    def create_worker(self, name: str, *options: str) -> None:
+        """Make and start a worker."""
+        self.manage("worker", "create", "--name", name, *options, "--start", "--json")
+
+    def delete_starters(self) -> None:
+        """Stop the workers that a first start makes."""
+        for worker in json.loads(self.manage("worker", "list", "--json")):
+            if worker["state"] == "ACTIVE":
+                self.manage("worker", "stop", str(worker["id"]), "--json")
+
+    def interrupt(self, *, limit_s: float = 30.0) -> None:
+        """Press Ctrl-C and wait for the end."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=limit_s)
+
+
+def wait_until(condition: Callable[[], bool], *, limit_s: float, every_s: float = 0.2) -> float:
+    """Wait for a condition and give the seconds; stop the bench with what was missing otherwise."""
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > limit_s:
+            raise SystemExit(f"not within {limit_s} s: {getattr(condition, '__doc__', None) or condition}")
+        time.sleep(every_s)
+    return time.monotonic() - began
+
+
+def free_port() -> int:
+    """Give a port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(*options: str) -> Iterator[Stack]:
+    """Run `manage.py up` on a home of its own until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="fc-bench-") as folder, start(Path(folder), *options) as stack:
+        yield stack
+
+
+@contextmanager
+def start(home: Path, *options: str) -> Iterator[Stack]:
+    """Run `manage.py up` on this home until the block ends, then stop it."""
+    port, paper_port = free_port(), free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("VENUE", "BINANCE"))},
+        "FASTCYCLE_HOME": str(home),
+        "PAPER_PORT": str(paper_port),
+    }
+    environment.pop("REDIS_URL", None)
+    environment.pop("DATABASE_URL", None)
+    began = time.monotonic()
+    command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(port), *options]
+    said = home / "said.txt"
+    home.mkdir(parents=True, exist_ok=True)
+    with (
+        said.open("ab") as output,
+        subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=ROOT) as process,
+    ):
+        offset = said.stat().st_size
+
+        def is_ready() -> bool:
+            """the line `ready in`"""
+            if process.poll() is not None:
+                raise SystemExit(said.read_text()[-2000:])
+            return b"ready in" in said.read_bytes()[offset:]
+
+        wait_until(is_ready, limit_s=READY_LIMIT_S, every_s=0.05)
+        stack = Stack(home, port, paper_port, process, environment, time.monotonic() - began)
+        try:
+            yield stack
+        finally:
+            if process.poll() is None:
+                stack.interrupt()
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Give the value below which this share of the values lies (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+def ledger_differences(stack: Stack) -> dict[str, tuple[str, str]]:
+    """Compare our ledger with the venue's own, per asset; empty when they are equal."""
+    theirs = {
+        asset: Decimal(each["free"]) + Decimal(each["locked"])
+        for asset, each in stack.ask_venue("/paper/ledger")["balances"].items()
+    }
+    ours = {asset: Decimal(total) for asset, total in stack.rows("select asset, ledger from trading_balance")}
+    return {
+        asset: (str(ours.get(asset, 0)), str(theirs.get(asset, 0)))
+        for asset in sorted(ours.keys() | theirs.keys())
+        if ours.get(asset, Decimal(0)) != theirs.get(asset, Decimal(0))
+    }
