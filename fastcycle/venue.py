@@ -68,7 +68,9 @@ def read_venue() -> Venue:
         BadSetting: An unusable value, or live trading without the second switch.
     """
     rest_url = env.address("VENUE_REST_URL", schemes=("http", "https"))
-    name = env.choice("VENUE", allowed=NAMES, default="custom" if rest_url else "paper")
+    name = env.choice("VENUE", allowed=NAMES, default="paper")
+    if rest_url and name == "paper":
+        name = "custom"  # somebody else's server, paper or not: `manage.py up` starts none beside it
     if (name == "live" or _is_live_host(rest_url)) and not env.is_yes("FASTCYCLE_LIVE"):
         raise env.BadSetting("this venue trades real money: set VENUE=live and FASTCYCLE_LIVE=yes")
     if rest_url or name == "paper":
@@ -110,13 +112,12 @@ def _is_live_host(rest_url: str) -> bool:
 
 
 def _credentials(name: str) -> tuple[str, str, str]:
+    fallback_key, fallback_secret = "", ""
+    if name in ("paper", "custom"):
+        fallback_key = env.secret("PAPER_API_KEY", PAPER_CREDENTIAL)
+        fallback_secret = env.secret("PAPER_API_SECRET", PAPER_CREDENTIAL)
     if name == "paper":
-        key, secret = (env.secret(f"PAPER_API_{part}", PAPER_CREDENTIAL) for part in ("KEY", "SECRET"))
-        return key, secret, ""
-    fallback = PAPER_CREDENTIAL if name == "custom" else ""
+        return fallback_key, fallback_secret, ""
     key_file = env.text("BINANCE_PRIVATE_KEY_FILE")
-    return (
-        env.secret("BINANCE_API_KEY", fallback),
-        env.secret("BINANCE_API_SECRET", "" if key_file else fallback),
-        key_file,
-    )
+    secret = env.secret("BINANCE_API_SECRET", "" if key_file else fallback_secret)
+    return env.secret("BINANCE_API_KEY", fallback_key), secret, key_file

@@ -108,7 +108,6 @@ class Plan:
         supervisor.wait_for_end(beginning, what="the first look at the venue")
         gc.collect()
         gc.freeze()  # what exists now stays shared: a collection in a child touches none of it
-        supervisor.settle()
         for role in self._forked:
             supervisor.add(role)
         names = [role.name for role in self._forked]

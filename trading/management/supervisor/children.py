@@ -87,7 +87,7 @@ def become_program(command: list[str], *, folder: Path, log_file: Path, drop: It
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(tuple(drop))}
     descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(descriptor, sys.stdout.fileno())
-    os.dup2(descriptor, sys.stderr.fileno())
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
     os.chdir(folder)
     os.execve(command[0], command, environment)  # noqa: S606 -- no shell is the point

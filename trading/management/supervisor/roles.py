@@ -35,7 +35,12 @@ PRELOADED_COMMANDS = ("run_executions", "run_feed", "run_trader", "run_analyst",
 # Celery, kombu and Channels load these by name, when they run; loaded here, they are shared.
 PRELOADED_MODULES = (
     "binance.client",
+    "billiard.pool",
+    "celery.app.amqp",
+    "celery.app.control",
+    "celery.app.events",
     "celery.app.log",
+    "celery.app.routes",
     "celery.apps.worker",
     "celery.concurrency.thread",
     "celery.loaders.app",
@@ -45,6 +50,7 @@ PRELOADED_MODULES = (
     "celery.worker.consumer.delayed_delivery",
     "celery.worker.strategy",
     "channels_redis.pubsub",
+    "django.db.models.sql.compiler",
     "kombu.transport.redis",
     "psutil",
 )

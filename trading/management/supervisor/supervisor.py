@@ -70,24 +70,18 @@ class Supervisor:
         self._say = say
         self._children: dict[str, Child] = {}
         self._once: set[int] = set()
-        self._guard = Guard()
+        self._guard = Guard(keep=lock)
         self._stop_requested = False
         self._wake_end, self._signal_end = os.pipe()
 
     def begin(self) -> None:
-        """Take over the signals."""
+        """Take over the signals and start the guard."""
         for end in (self._wake_end, self._signal_end):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(self._signal_end, warn_on_full_buffer=False)
         for number in HANDLED:
             signal.signal(number, self._on_signal)
-
-    def settle(self) -> None:
-        """Start the guard. Late, when all is imported, so that it shares what it holds.
-
-        It keeps the lock: after a kill of the supervisor nobody starts here before it has cleaned up.
-        """
-        self._guard.start([child.pid for child in self._children.values() if child.pid])
+        self._guard.start(())
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGCHLD:
@@ -199,12 +193,10 @@ class Supervisor:
         self._say(f"{child.role.name} {reason} after {lived_s:.0f} s, starts again in {delay_s:.1f} s")
 
     def _revive_guard(self) -> None:
-        if not self._guard.pid:
-            return
         ended, _ = os.waitpid(self._guard.pid, os.WNOHANG)
         if ended:
             self._say("guard ended, starts again")
-            self.settle()
+            self._guard.start(child.pid for child in self._children.values() if child.pid)
 
     def _check_readiness(self) -> None:
         beating = [child for child in self._children.values() if child.role.answers is None]
@@ -238,8 +230,7 @@ class Supervisor:
             if child.pid:
                 self._end(child.pid, name=child.role.name)
         self._guard.close()
-        if self._guard.pid:
-            os.waitpid(self._guard.pid, 0)
+        os.waitpid(self._guard.pid, 0)
 
     def _end(self, pid: int, *, name: str) -> None:
         kill_if_alive(pid, signal.SIGTERM)
