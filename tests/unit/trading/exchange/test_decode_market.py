@@ -1,0 +1,112 @@
+"""What the venue says about the market becomes domain objects; one odd symbol never hides the others."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from trading.domain.instrument import ProtectionMode
+from trading.domain.values import from_ms
+from trading.exchange import decode_market
+from trading.exchange.fields import MalformedMessage, UnknownMessage
+
+SYMBOL: dict[str, Any] = {
+    "symbol": "TSLABUSDT",
+    "status": "TRADING",
+    "baseAsset": "TSLAB",
+    "quoteAsset": "USDT",
+    "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS"],
+    "ocoAllowed": True,
+    "otoAllowed": True,
+    "opoAllowed": True,
+    "allowTrailingStop": True,
+    "filters": [
+        {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "100000", "tickSize": "0.01"},
+        {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "922327", "stepSize": "0.001"},
+        {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": "585.20788284", "stepSize": "0"},
+        {"filterType": "NOTIONAL", "minNotional": "5", "maxNotional": "9000000"},
+        {"filterType": "T_PLUS_SELL", "endTime": 1},
+    ],
+}
+KLINE: list[Any] = [60_000, "1.0", "2.0", "0.5", "1.5", "100.25", 119_999, "150", 7, "50", "75", "0"]
+FRAME = {
+    "e": "kline",
+    "k": {"t": 60_000, "s": "BTCUSDT", "i": "1m", "o": "1", "h": "2", "l": "0.5", "c": "1.5", "v": "9",
+          "x": True},
+}  # fmt: skip
+
+
+def test_rules_are_read_and_unknown_filters_counted() -> None:
+    listed = decode_market.instruments({"symbols": [SYMBOL]})
+
+    (rules,) = listed.instruments
+    assert (rules.tick_size, rules.step_size, rules.min_notional) == (
+        Decimal("0.01"),
+        Decimal("0.001"),
+        Decimal(5),
+    )
+    assert rules.market_max_qty == Decimal("585.20788284")
+    assert rules.protection is ProtectionMode.OPOCO
+    assert listed.unknown_filters == {"T_PLUS_SELL": 1}
+
+
+def test_a_symbol_without_lot_size_is_left_out_and_named() -> None:
+    broken = SYMBOL | {"symbol": "BROKEN", "filters": []}
+
+    listed = decode_market.instruments({"symbols": [broken, SYMBOL]})
+
+    assert [rules.symbol for rules in listed.instruments] == ["TSLABUSDT"]
+    assert listed.left_out == {"BROKEN": "filters: LOT_SIZE is missing"}
+
+
+def test_a_symbol_that_tells_no_lists_gets_a_supervised_exit() -> None:
+    names = ("ocoAllowed", "otoAllowed", "opoAllowed")
+    silent = {name: value for name, value in SYMBOL.items() if name not in names}
+
+    assert decode_market.instrument(silent).protection is ProtectionMode.SUPERVISED
+
+
+def test_the_candle_that_is_still_open_is_left_out() -> None:
+    open_now = [120_000, *KLINE[1:6], 179_999, *KLINE[7:]]
+
+    candles = decode_market.candles(
+        [KLINE, open_now], symbol="BTCUSDT", interval="1m", closed_before_ms=150_000
+    )
+
+    assert [(candle.open_ms, candle.close, candle.volume) for candle in candles] == [(60_000, 1.5, 100.25)]
+
+
+@pytest.mark.parametrize("row", [[], ["x"] * 12, [60_000, "NaN", *KLINE[2:]], [*KLINE[:6], "x", *KLINE[7:]]])
+def test_a_malformed_candle_is_refused(row: list[Any]) -> None:
+    with pytest.raises(MalformedMessage):
+        decode_market.candles([row], symbol="BTCUSDT", interval="1m", closed_before_ms=10**13)
+
+
+def test_a_kline_frame_tells_whether_it_closed() -> None:
+    candle, is_closed = decode_market.kline_frame(FRAME)
+
+    assert (candle.symbol, candle.interval, candle.open_ms, is_closed) == ("BTCUSDT", "1m", 60_000, True)
+
+
+def test_a_book_ticker_is_taken_apart_and_read() -> None:
+    data = {"u": 1, "s": "BNBUSDT", "b": "25.35", "B": "31.21", "a": "25.36", "A": "40.66"}
+
+    texts = decode_market.quote_texts(data)
+    quote = decode_market.book_ticker(data, arrived_at=from_ms(0))
+
+    assert decode_market.stream_kind(data) == "bookTicker"
+    assert texts == ("BNBUSDT", "25.35", "31.21", "25.36", "40.66", "")
+    assert (quote.bid, quote.ask) == (Decimal("25.35"), Decimal("25.36"))
+
+
+@pytest.mark.parametrize("change", [{"b": "1e5"}, {"b": None}, {"a": "-1"}, {"A": "1|2"}, {"B": 3}])
+def test_a_quote_that_is_not_plain_digits_is_refused(change: dict[str, Any]) -> None:
+    data = {"s": "BNBUSDT", "b": "25.35", "B": "31.21", "a": "25.36", "A": "40.66"}
+
+    with pytest.raises(MalformedMessage):
+        decode_market.quote_texts(data | change)
+
+
+def test_a_frame_of_no_known_shape_is_unknown() -> None:
+    with pytest.raises(UnknownMessage):
+        decode_market.stream_kind({"lastUpdateId": 1, "bids": []})
