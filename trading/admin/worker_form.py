@@ -73,6 +73,8 @@ def _amount(label: str, meaning: str, initial: str) -> forms.Field:
     return forms.DecimalField(
         label=label,
         initial=Decimal(initial),
+        max_digits=20,
+        decimal_places=8,
         help_text=f"{meaning} Quote asset, more than 0.",
         widget=_number_widget(),
     )

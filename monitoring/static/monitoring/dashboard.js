@@ -53,7 +53,8 @@ function money(value, asset, options) {
 }
 
 function minus(number, decimals) {
-  return number.toFixed(decimals).replace("-", "\u2212");
+  const text = number.toFixed(decimals);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
 }
 
 function empty(text) {
@@ -79,11 +80,18 @@ function drawProtected() {
   const total = state.live?.unprotected_s_total;
   const sofar = `${total === undefined ? "?" : total.toFixed(total < 10 ? 2 : 0)} unprotected seconds in all trades so far`;
   if (!held.length) answer("q-protected", "quiet", "Nothing is held", `${sofar}.`);
-  else if (!bare.length) answer("q-protected", "good", `Yes: ${held.length} of ${held.length} protected`, `Exits rest on the exchange. ${sofar}.`);
+  else if (!bare.length) answer("q-protected", "good", `Yes: ${held.length} of ${held.length} protected`, `${whereExitsAre(held)} ${sofar}.`);
   else {
     const names = bare.map((trade) => `${trade.symbol} ${durationText(serverNow() - (trade.unprotected_since_ms ?? serverNow()))}`);
     answer("q-protected", "bad", `No: ${bare.length} of ${held.length} unprotected`, `${names.join(", ")}. ${sofar}.`);
   }
+}
+
+/* A symbol without order lists has its exits partly watched by us, which is less than an exchange's order. */
+function whereExitsAre(held) {
+  const watched = held.filter((trade) => trade.protection === "SUPERVISED").map((trade) => trade.symbol);
+  if (!watched.length) return "All exits rest on the exchange.";
+  return `${held.length - watched.length} with exits on the exchange, supervised from here: ${watched.join(", ")}.`;
 }
 
 function newestDecision() {
@@ -183,6 +191,7 @@ function amountPlain(text) {
 
 function protection(trade) {
   if (!isHeld(trade)) return chip("entry working", "quiet");
+  if (trade.is_protected && trade.protection === "SUPERVISED") return chip("supervised", "good", "The symbol allows no order list; exits are watched from here");
   if (trade.is_protected) return chip(`protected · ${trade.protection}`, "good", "The exits rest on the exchange");
   return chip(`unprotected ${durationText(serverNow() - (trade.unprotected_since_ms ?? serverNow()))}`, "bad");
 }
@@ -262,6 +271,7 @@ function drawHealth() {
   const facts = [
     ["Feed", streamText(live.feed)], ["User stream", streamText(live.user_stream)],
     ["API weight", api.weight_1m === undefined || api.weight_1m === null ? "not known" : `${api.weight_1m} of ${api.weight_limit} in this minute`],
+    ["API requests", api.requests_1m === undefined || api.requests_1m === null ? "not known" : `${api.requests_1m} of ${api.requests_limit} a minute${api.latency_ms ? `, ${api.latency_ms.toFixed(1)} ms mean` : ""}`],
     ["API errors", api.errors_ratio === undefined || api.errors_ratio === null ? "not known" : `${(100 * api.errors_ratio).toFixed(2)} %`],
     ["Processes", live.processes.length ? live.processes.map((process) => process.name).join(", ") : "none known"],
   ];

@@ -25,6 +25,8 @@ from trading.services import workers
 
 ACTOR = "command"
 WRONG_USAGE = 2
+LARGEST_AMOUNT = Decimal(1_000_000_000_000)
+SMALLEST_AMOUNT = Decimal("0.00000001")
 DEFAULTS = {
     "max_open_trades": 5,
     "take_profit_bps": 60,
@@ -44,11 +46,14 @@ SENTENCES = {
 
 
 def read_amount(text: str) -> Decimal:
-    """Read an amount exactly."""
+    """Read an amount exactly, within what the database keeps."""
     try:
-        return to_decimal(text)
+        amount = to_decimal(text)
     except InvalidNumber as error:
         raise ArgumentTypeError(str(error)) from None
+    if not 0 <= amount <= LARGEST_AMOUNT or amount != amount.quantize(SMALLEST_AMOUNT):
+        raise ArgumentTypeError(f"from 0 to {LARGEST_AMOUNT:,f} with at most 8 decimals, not {text}")
+    return amount
 
 
 def read_parameter(text: str) -> tuple[str, float]:

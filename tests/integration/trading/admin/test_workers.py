@@ -73,6 +73,7 @@ def test_saving_again_makes_a_version_with_the_reason_in_the_journal(site: Scene
         ({"symbols": "", "quote_asset": "USDT", "top": ""}, "top", "whole number"),
         ({"budget": "1"}, "budget", "at least trade_notional"),
         ({"trade_notional": "much"}, "trade_notional", "number"),
+        ({"trade_notional": "1e400"}, "trade_notional", "digits"),
         ({"max_hold_s": 1}, "max_hold_s", "from 5"),
         ({"name": "a/b"}, "name", "letters"),
     ],

@@ -61,6 +61,14 @@ def test_an_unknown_strategy_is_answered_with_those_there_are(site: Scene) -> No
         call_command("worker", *CREATE, "--symbols", "BTCUSDT", "--strategy", "MAGIC")
 
 
+@pytest.mark.parametrize("amount", ["1e400", "-1", "0.000000001", "NaN", "much"])
+def test_an_amount_that_cannot_be_kept_is_answered_in_one_line(site: Scene, amount: str) -> None:
+    arguments = [*CREATE, "--symbols", "BTCUSDT", f"--trade-notional={amount}"]
+
+    with pytest.raises(CommandError, match="argument --trade-notional"):
+        call_command("worker", *arguments)
+
+
 def test_states_change_by_name_and_by_id(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     worker = a_worker(site)
 
