@@ -6,6 +6,7 @@ own stamps stands the venue's view, which nobody of ours can flatter: closing bo
 
 import time
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from binance.client import Client
@@ -18,8 +19,10 @@ SYMBOLS = (
 )
 # As willing as the strategy can be set: entries come from many symbols at the same second.
 WILLING = ("z_entry=0.5", "rsi_entry=60", "reward_bps=0", "trend_fall_bps=2000", "volume_ratio=100")
+STAGES = ("frame to decision", "decision to claim", "claim to bytes")
 LATENCIES = """
-    select t.symbol, t.candle_open_at, t.signal_arrived_at, o.left_at, o.venue_order_id
+    select t.symbol, t.candle_open_at, o.venue_order_id, t.signal_arrived_at, t.decided_at, o.submitted_at,
+           o.left_at
     from trading_order o join trading_trade t on t.id = o.trade_id
     where o.role = 'ENTRY' and o.left_at is not null and t.signal_arrived_at is not null
 """
@@ -57,26 +60,30 @@ def _create_willing(stack: Stack, name: str) -> None:
 
 
 def _bare_orders(stack: Stack, count: int = 200) -> list[float]:
-    """Time bare orders of python-binance: an IOC far from the market, which buys nothing."""
+    """Time bare orders of python-binance: small market orders, which fill and so use up no order count."""
 
     class Bare(Client):  # type: ignore[misc]  # python-binance carries no types
         API_URL = f"http://127.0.0.1:{stack.paper_port}/api"
 
     client = Bare("paper", "paper", ping=False)
-    price = f"{float(client.get_symbol_ticker(symbol='BTCUSDT')['price']) * 0.9:.2f}"
-    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "IOC"}
+    # What is bought is a little more than what is sold: the fee is taken from it.
+    turns = ({"side": "BUY", "quantity": "0.00052"}, {"side": "SELL", "quantity": "0.0005"})
     times = []
-    for _ in range(count):
+    for number in range(count):
         began = time.perf_counter()
-        client.create_order(**order, quantity="0.001", price=price)
+        client.create_order(symbol="BTCUSDT", type="MARKET", **turns[number % 2])
         times.append((time.perf_counter() - began) * 1000)
     return times
 
 
 def _report(rows: list[tuple[Any, ...]], accepted: dict[Any, Any], floor: list[float]) -> dict[str, Any]:
     left, seen = [], []
-    for symbol, candle_open_at, arrived_at, left_at, venue_id in rows:
-        left.append(_ms(left_at) - _ms(arrived_at))
+    stages: dict[str, list[float]] = {name: [] for name in STAGES}
+    for symbol, candle_open_at, venue_id, *moments in rows:
+        at = [_ms(moment) for moment in moments]
+        left.append(at[-1] - at[0])
+        for name, (begin, end) in zip(STAGES, pairwise(at), strict=True):
+            stages[name].append(end - begin)
         order = accepted.get((symbol, venue_id))
         if order is not None:
             seen.append(float(order["time"]) - (_ms(candle_open_at) + 1000))
@@ -85,6 +92,10 @@ def _report(rows: list[tuple[Any, ...]], accepted: dict[Any, Any], floor: list[f
         "entries": len(left),
         "frame_to_order_ms": {"p50": quantile(left, 0.5), "p99": quantile(left, 0.99), "max": max(left)},
         "boundary_to_accepted_ms": {"p50": quantile(seen, 0.5), "p99": quantile(seen, 0.99)},
+        "stages_ms": {
+            name: {"p50": quantile(times, 0.5), "p99": quantile(times, 0.99)}
+            for name, times in stages.items()
+        },
         "bare_order_ms": {"p50": p50, "p99": p99},
         "ratio": {"p50": quantile(left, 0.5) / p50, "p99": quantile(left, 0.99) / p99},
     }

@@ -58,12 +58,13 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "import_export",
-    "django_celery_beat",
-    "channels",
+    # Ours first: `manage.py export` is our command, not the library's.
     "trading",
     "intelligence",
     "monitoring",
+    "import_export",
+    "django_celery_beat",
+    "channels",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -62,10 +62,9 @@ STEPS: dict[str, tuple[Any, str, Callable[[Callable[..., Any]], Any]]] = {
     "7 record": (cycle, "record_entries", _cut_after),
     "8 send, claimed only": (cycle, "claim", _cut_after),
     "8 send": (cycle, "send", _cut_after),
-    "9 hear back": (submit, "apply_report", lambda _: _cut_before),
-    "10 book, not committed": (executions, "conclude", _cut_after),
-    "10 book the first report": (submit, "apply_report", _cut_after),
-    "10 book the second report": (submit, "apply_report", _cut_after_second),
+    "9 hear back": (submit, "apply_reports", lambda _: _cut_before),
+    "10 book, not committed": (executions, "_save", _cut_after),
+    "10 book": (submit, "apply_reports", _cut_after),
     "11 tell": (events, "trade_changed", _cut_after_second),
     "10 booked, not protected": (cycle, "_protect", lambda _: _cut_before),
 }

@@ -69,6 +69,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "max_spread_bps": (1, 200),
     "max_slippage_bps": (1, 200),
 }
+MAX_NOTIONAL = Decimal(1_000_000_000)
 _NAME = re.compile(r"[\w .\-]{1,60}")
 
 
@@ -86,12 +87,7 @@ def check_config(config: WorkerConfig) -> WorkerConfig:
     Raises:
         InvalidConfiguration: Names the first wrong field and what is allowed.
     """
-    try:
-        spec = get_strategy(config.strategy)
-        parameters = clean_parameters(spec, dict(config.parameters))
-    except (KeyError, ValueError) as error:
-        field = "strategy" if isinstance(error, KeyError) else "parameters"
-        raise InvalidConfiguration(field, str(error.args[0])) from None
+    parameters = _check_strategy(config)
     if config.interval not in INTERVAL_S:
         raise InvalidConfiguration("interval", f"one of {', '.join(INTERVAL_S)}")
     for field, (smallest, largest) in LIMITS.items():
@@ -99,10 +95,10 @@ def check_config(config: WorkerConfig) -> WorkerConfig:
             raise InvalidConfiguration(field, f"a whole number from {smallest} to {largest}")
     if config.trailing_bps and not 10 <= config.trailing_bps <= config.stop_loss_bps:
         raise InvalidConfiguration("trailing_bps", "0 (off), or from 10 to stop_loss_bps")
-    if config.trade_notional <= 0:
-        raise InvalidConfiguration("trade_notional", "more than 0")
-    if config.budget < config.trade_notional:
-        raise InvalidConfiguration("budget", "at least trade_notional")
+    if not 0 < config.trade_notional <= MAX_NOTIONAL:
+        raise InvalidConfiguration("trade_notional", f"more than 0, at most {MAX_NOTIONAL:,}")
+    if not config.trade_notional <= config.budget <= MAX_NOTIONAL:
+        raise InvalidConfiguration("budget", f"at least trade_notional, at most {MAX_NOTIONAL:,}")
     return WorkerConfig(
         **{
             name: getattr(config, name)
@@ -111,3 +107,14 @@ def check_config(config: WorkerConfig) -> WorkerConfig:
         },
         parameters=parameters,
     )
+
+
+def _check_strategy(config: WorkerConfig) -> dict[str, float]:
+    try:
+        spec = get_strategy(config.strategy)
+    except ValueError as error:
+        raise InvalidConfiguration("strategy", str(error)) from None
+    try:
+        return clean_parameters(spec, dict(config.parameters))
+    except ValueError as error:
+        raise InvalidConfiguration("parameters", str(error)) from None

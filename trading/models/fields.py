@@ -6,7 +6,7 @@ are compared for equality and summed in Python, never by SQL. Conclusions (notio
 ordinary decimals, which SQL may sort and sum.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     _Number = models.DecimalField[Any, Any]
 else:
     _Number = models.DecimalField
+
+
+# More digits than the field has places for: a quantize here never rounds a figure away.
+_WIDE = Context(prec=60)
 
 
 class ExactDecimalField(_Number):
@@ -35,6 +39,13 @@ class ExactDecimalField(_Number):
         if connection.vendor == "sqlite":
             return "text"
         return f"numeric({self.max_digits}, {self.decimal_places})"
+
+    def get_db_prep_save(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        """Write the number plainly, with all its places."""
+        if isinstance(value, Decimal):
+            value = value.quantize(Decimal(1).scaleb(-self.decimal_places), context=_WIDE)
+            return format(value, "f") if connection.vendor == "sqlite" else value
+        return super().get_db_prep_save(value, connection)
 
     def from_db_value(self, value: Any, expression: object, connection: object) -> Decimal | None:
         """Read what either database gives back."""

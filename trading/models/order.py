@@ -4,9 +4,8 @@ Written by services.submit (record and send) and services.executions (book) only
 """
 
 from django.db import models
-from django.db.models import Q
 
-from trading.domain.orders import UNRESOLVED, ListKind, OrderStatus, OrderType, Side, TimeInForce
+from trading.domain.orders import ListKind, OrderStatus, OrderType, Side, TimeInForce
 from trading.domain.values import OrderRole
 from trading.models.fields import ExactDecimalField, FigureField
 from trading.models.trade import Trade
@@ -61,16 +60,10 @@ class Order(models.Model):
 
     class Meta:
         indexes = [
-            # reconcile and the watchdog: everything whose end is not known yet.
-            models.Index(
-                fields=["status"],
-                condition=Q(status__in=[status.value for status in UNRESOLVED]),
-                name="order_unresolved",
-            ),
+            # reconcile and the watchdog: everything whose end is not known yet. Not partial, see Trade.
+            models.Index(fields=["status"], name="order_status"),
             # reconcile: orders whose fills must be asked for.
-            models.Index(
-                fields=["fills_missing"], condition=Q(fills_missing=True), name="order_fills_missing"
-            ),
+            models.Index(fields=["fills_missing"], name="order_fills_missing"),
             models.Index(fields=["-created_at"], name="order_newest"),
         ]
 

@@ -69,11 +69,8 @@ class Trade(models.Model):
         ]
         indexes = [
             # selectors.trades.list_open: every turn and every watchdog round.
-            models.Index(
-                fields=["state"],
-                condition=Q(state__in=[state.value for state in OPEN_STATES]),
-                name="trade_open",
-            ),
+            # Not partial: SQLite does not use a partial index for values that are bound as parameters.
+            models.Index(fields=["state"], name="trade_state"),
             # selectors.trades.last_closed and the dashboard's list of closed trades, newest first.
             models.Index(fields=["-closed_at"], name="trade_closed_at"),
             # Cooldown of a worker on a symbol.

@@ -31,12 +31,6 @@ class Worker(models.Model):
 
     class Meta:
         permissions = [("operate_worker", "Can start, stop, drain and flatten workers")]
-        indexes = [
-            # selectors.workers.list_active: every turn asks for the workers that may act.
-            models.Index(
-                fields=["state"], name="worker_acting", condition=models.Q(state__in=["ACTIVE", "DRAINING"])
-            ),
-        ]
 
     def __str__(self) -> str:
         return self.name

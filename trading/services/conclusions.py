@@ -1,7 +1,7 @@
 """What the fills and orders of a trade imply for its row: state, figures, protection, dust.
 
-Called by services.executions inside the transaction that booked something, with the trade locked.
-The trade row is a cache of these conclusions; running this again on the same facts changes nothing.
+Called by services.books inside the transaction that booked something, with the trade locked; touches no
+database itself. The trade row is a cache of these conclusions; the same facts give the same row.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from trading.domain.orders import CLOSED, ON_BOOK, OrderStatus
 from trading.domain.trades import OPEN_STATES, ExitReason, TradeFigures, TradeState, figures
 from trading.domain.values import ZERO, OrderRole
 from trading.models import FillRow, Order, Trade
-from trading.selectors.instruments import get_instrument
 from trading.selectors.trades import fold_trade
 
 _REASON_OF_ROLE = {
@@ -22,16 +21,20 @@ _REASON_OF_ROLE = {
 }
 
 
-def conclude(trade: Trade, *, at: datetime, now: datetime) -> None:
-    """Bring the trade row in line with its orders and fills, and save it.
+def conclude(
+    trade: Trade,
+    orders: Sequence[Order],
+    fills: Sequence[FillRow],
+    *,
+    instrument: Instrument,
+    at: datetime,
+    now: datetime,
+) -> None:
+    """Bring the trade row in line with its orders and fills (the oldest first); nothing is saved.
 
     Args:
         at: The venue's moment of what was booked; seconds without protection are counted in it.
     """
-    orders = list(trade.orders.all())
-    # By moment and id: the first fill opens the trade, the last one says why it was left.
-    fills = list(trade.fills.order_by("filled_at", "venue_fill_id"))
-    instrument = get_instrument(trade.symbol)
     position = fold_trade(trade, fills)
     result = figures(position, fee_value=_foreign_fee_value(trade, fills))
     _write_figures(trade, result)
@@ -45,7 +48,6 @@ def conclude(trade: Trade, *, at: datetime, now: datetime) -> None:
     if TradeState(trade.state) is TradeState.CLOSED:
         trade.realised_pnl, trade.dust_qty = result.pnl, position.qty
     _write_protection(trade, orders, at=at, instrument=instrument)
-    trade.save()
 
 
 def held_price(trade: Trade) -> Decimal:

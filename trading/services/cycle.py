@@ -40,9 +40,7 @@ class Turn:
     trades: list[Trade] = field(default_factory=list)
 
 
-def run_batch(
-    closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetime | None = None
-) -> Turn:
+def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetime | None = None) -> Turn:
     """Take one turn over all candles that closed together.
 
     Args:

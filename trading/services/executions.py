@@ -6,7 +6,7 @@ status changes nothing. Never talks to the venue.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ from trading.domain.orders import CLOSED, OrderStatus, Side, next_status
 from trading.domain.ports import MarketView
 from trading.domain.values import ZERO
 from trading.models import Balance, FillRow, Order, Trade
-from trading.services.conclusions import conclude
+from trading.services.books import TradeBook, open_books
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +27,16 @@ NOT_SENT = "NOT_SENT"
 
 
 def apply_report(report: ExecutionReport, *, now: datetime, market: MarketView | None = None) -> bool:
-    """Book one report. Gives False when the order is not ours or the report says nothing new.
+    """Book one report, see apply_reports. Gives False when it says nothing new or is not about us."""
+    return apply_reports([report], now=now, market=market) == 1
 
-    Locks the trade first, then its order, then balances by asset: every booking takes this order, so
-    two processes that book the same trade wait for each other instead of locking crosswise.
+
+def apply_reports(
+    reports: Sequence[ExecutionReport], *, now: datetime, market: MarketView | None = None
+) -> int:
+    """Book reports in the given order, in one transaction. Gives how many said something new.
+
+    Locks trades by id, then balances by asset: every booking takes this order.
 
     Args:
         market: Where the price of a fee asset is looked up (fees in a third asset); without it such
@@ -39,42 +45,90 @@ def apply_report(report: ExecutionReport, *, now: datetime, market: MarketView |
     Raises:
         ImpossibleTransition: The venue contradicts the order table; nothing is booked.
     """
+    trade_ids = _trades_with_news(reports)
+    if not trade_ids:
+        return 0
     with transaction.atomic():
-        trade = (
-            Trade.objects.select_for_update().filter(orders__client_order_id=report.client_order_id).first()
-        )
-        if trade is None:
-            return False
-        order = Order.objects.get(client_order_id=report.client_order_id)
-        new_fills = _book_fills(order, trade, report.fills, market=market)
-        changed = _book_status(order, report, now=now) or bool(new_fills)
-        if not changed:
-            return False
+        books = open_books(trade_ids)
+        orders = {order.client_order_id: order for book in books.values() for order in book.orders}
+        new_fills: list[FillRow] = []
+        told: dict[int, Order] = {}
+        for report in reports:
+            order = orders.get(report.client_order_id)
+            if order is None:
+                continue
+            book = books[order.trade_id]
+            fills = _book_fills(order, book, report.fills, market=market)
+            if _book_status(order, report, now=now) or fills:
+                book.conclude(at=report.reported_at, now=now)
+                new_fills += fills
+                told[order.pk] = order
+        _save(books, told.values(), new_fills)
+    return len(told)
+
+
+def _trades_with_news(reports: Sequence[ExecutionReport]) -> set[int]:
+    """Find the trades that the reports say something new about, before any lock is taken.
+
+    What reply and stream both bring is dropped here mostly; what slips through is dropped under the lock.
+    """
+    orders = {
+        order.client_order_id: order
+        for order in Order.objects.filter(client_order_id__in={each.client_order_id for each in reports})
+    }
+    known = set(
+        FillRow.objects.filter(
+            order__in=orders.values(),
+            venue_fill_id__in=[fill.venue_fill_id for each in reports for fill in each.fills],
+        ).values_list("symbol", "venue_fill_id")
+    )
+    found = set()
+    for report in reports:
+        order = orders.get(report.client_order_id)
+        if order is not None and (
+            _is_news(order, report)
+            or any((fill.symbol, fill.venue_fill_id) not in known for fill in report.fills)
+        ):
+            found.add(order.trade_id)
+    return found
+
+
+def _is_news(order: Order, report: ExecutionReport) -> bool:
+    return (
+        order.status != report.status.value
+        or order.venue_order_id is None
+        or report.filled_qty > order.reported_qty
+        or order.fills_missing
+        or (order.left_at is None and report.request_left_at is not None)
+    )
+
+
+def _save(books: Mapping[int, TradeBook], orders: Iterable[Order], fills: list[FillRow]) -> None:
+    FillRow.objects.bulk_create(fills)
+    for order in orders:
         order.save()
-        conclude(trade, at=report.reported_at, now=now)
         events.order_changed(order)
-        events.trade_changed(trade)
-    return True
+    for book in books.values():
+        book.save()
+    _move_ledger(books, fills)
 
 
 def _book_status(order: Order, report: ExecutionReport, *, now: datetime) -> bool:
     current = OrderStatus(order.status)
     wrongly_expired = order.reason in (NOT_FOUND, NOT_SENT)
     status = next_status(current, report.status, not_found=wrongly_expired)
+    if not _is_news(order, report) and status is current:
+        return False
     # Reports may come out of order: the largest cumulative figure is the one that counts.
     order.reported_qty = max(order.reported_qty, report.filled_qty)
-    missing = order.reported_qty > order.filled_qty
-    is_new = order.venue_order_id is None
-    if status is current and missing == order.fills_missing and not is_new:
-        return False
-    order.fills_missing = missing
+    order.fills_missing = order.reported_qty > order.filled_qty
     order.left_at = order.left_at or report.request_left_at
     order.venue_order_id = report.venue_order_id
     if wrongly_expired and status is not current:
         log.error("order.found_after_expiry", extra={"client_order_id": order.client_order_id})
-        order.closed_at = None
+        order.closed_at, order.reason = None, ""
     order.status = status.value
-    order.reason = report.reason or ("" if wrongly_expired else order.reason)
+    order.reason = report.reason or order.reason
     order.reported_at = report.reported_at
     if status in CLOSED and order.closed_at is None:
         order.closed_at = now
@@ -82,17 +136,13 @@ def _book_status(order: Order, report: ExecutionReport, *, now: datetime) -> boo
 
 
 def _book_fills(
-    order: Order, trade: Trade, fills: Sequence[Fill], *, market: MarketView | None
+    order: Order, book: TradeBook, fills: Sequence[Fill], *, market: MarketView | None
 ) -> list[FillRow]:
-    known = set(
-        FillRow.objects.filter(
-            symbol=order.symbol, venue_fill_id__in=[fill.venue_fill_id for fill in fills]
-        ).values_list("venue_fill_id", flat=True)
-    )
+    known = {row.venue_fill_id for row in book.fills}
     rows = [
         FillRow(
             order=order,
-            trade=trade,
+            trade=book.trade,
             symbol=fill.symbol,
             venue_fill_id=fill.venue_fill_id,
             side=fill.side.value,
@@ -100,20 +150,17 @@ def _book_fills(
             qty=fill.qty,
             fee=fill.fee,
             fee_asset=fill.fee_asset,
-            fee_value=_fee_value(fill, trade, market),
+            fee_value=_fee_value(fill, book.trade, market),
             is_maker=fill.is_maker,
             filled_at=fill.filled_at,
         )
         for fill in fills
         if fill.venue_fill_id not in known
     ]
-    if not rows:
-        return []
-    FillRow.objects.bulk_create(rows)
     for row in rows:
         order.filled_qty += row.qty
         order.filled_notional += row.qty * row.price
-    _move_ledger(trade, rows)
+    book.fills += rows
     return rows
 
 
@@ -129,9 +176,10 @@ def _fee_value(fill: Fill, trade: Trade, market: MarketView | None) -> Decimal |
     return fill.fee * quote.mid if quote is not None else None
 
 
-def _move_ledger(trade: Trade, rows: Sequence[FillRow]) -> None:
+def _move_ledger(books: Mapping[int, TradeBook], rows: Sequence[FillRow]) -> None:
     changes: dict[str, Decimal] = {}
     for row in rows:
+        trade = books[row.trade_id].trade
         sign = 1 if row.side == Side.BUY.value else -1
         for asset, change in (
             (trade.base_asset, sign * row.qty),
@@ -139,11 +187,14 @@ def _move_ledger(trade: Trade, rows: Sequence[FillRow]) -> None:
             (row.fee_asset, -row.fee),
         ):
             changes[asset] = changes.get(asset, ZERO) + change
-    for asset in sorted(changes):
-        balance, _ = Balance.objects.select_for_update().get_or_create(
-            asset=asset, defaults={"updated_at": rows[-1].filled_at}
-        )
-        balance.ledger += changes[asset]
+    if not changes:
+        return
+    at = rows[-1].filled_at
+    Balance.objects.bulk_create(
+        [Balance(asset=asset, updated_at=at) for asset in sorted(changes)], ignore_conflicts=True
+    )
+    for balance in Balance.objects.select_for_update().filter(asset__in=changes).order_by("asset"):
+        balance.ledger += changes[balance.asset]
         balance.save(update_fields=["ledger"])
 
 
@@ -164,15 +215,15 @@ def expire_unsent(orders: Sequence[Order], *, reason: str, now: datetime, status
 
     Compare-and-set on the status that was read: an order that moved meanwhile is left alone.
     """
-    for order in orders:
-        with transaction.atomic():
-            trade = Trade.objects.select_for_update().get(pk=order.trade_id)
-            closed = Order.objects.filter(pk=order.pk, status=order.status).update(
-                status=status.value, reason=reason[:200], closed_at=now
-            )
-            if closed != 1:
-                continue
-            order.status, order.reason = status.value, reason[:200]
-            conclude(trade, at=now, now=now)
-            events.order_changed(order)
-            events.trade_changed(trade)
+    was = {order.pk: order.status for order in orders}
+    with transaction.atomic():
+        books = open_books({order.trade_id for order in orders})
+        for book in books.values():
+            for order in book.orders:
+                if was.get(order.pk) != order.status:
+                    continue
+                order.status, order.reason, order.closed_at = status.value, reason[:200], now
+                order.save(update_fields=["status", "reason", "closed_at"])
+                events.order_changed(order)
+            book.conclude(at=now, now=now)
+            book.save()

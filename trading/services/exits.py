@@ -18,7 +18,8 @@ from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
 from trading.models import Order, Trade
 from trading.selectors.instruments import get_instrument
-from trading.services.conclusions import conclude, held_price
+from trading.services.books import open_books
+from trading.services.conclusions import held_price
 from trading.services.context import Desk
 from trading.services.resolve import resolve_order
 from trading.services.submit import record, submit
@@ -113,6 +114,6 @@ def _sell(trade: Trade, *, desk: Desk) -> None:
 
 def _book_dust(trade_id: int, *, now: datetime) -> None:
     with transaction.atomic():
-        trade = Trade.objects.select_for_update().get(pk=trade_id)
-        conclude(trade, at=now, now=now)
-        events.trade_changed(trade)
+        book = open_books([trade_id])[trade_id]
+        book.conclude(at=now, now=now)
+        book.save()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from trading import events
 from trading.models import JournalEntry
 
 
@@ -18,7 +19,7 @@ def write(
     reason: str = "",
 ) -> JournalEntry:
     """Add one entry: who did what to whom, before, after and why."""
-    return JournalEntry.objects.create(
+    entry = JournalEntry.objects.create(
         at=now,
         actor=actor[:150],
         action=action,
@@ -27,3 +28,5 @@ def write(
         after=dict(after or {}),
         reason=reason[:300],
     )
+    events.journal_added(entry)
+    return entry

@@ -19,7 +19,7 @@ from trading.domain.values import to_text
 from trading.models import Balance, FillRow, Order
 from trading.services import journal
 from trading.services.context import Desk
-from trading.services.executions import apply_balances, apply_report
+from trading.services.executions import apply_balances, apply_reports
 from trading.services.resolve import fetch_missing_fills, resolve_order
 
 log = logging.getLogger(__name__)
@@ -83,9 +83,8 @@ def _settle_orders(report: ReconcileReport, *, desk: Desk) -> None:
     """Book the open orders from one request, then ask singly for those that are not among them."""
     open_now = list(desk.venue.list_open_orders())
     ours = {order.client_order_id: order for order in _unresolved()}
-    for each in open_now:
-        if each.client_order_id in ours:
-            apply_report(each, now=desk.clock(), market=desk.market)
+    known = [each for each in open_now if each.client_order_id in ours]
+    apply_reports(known, now=desk.clock(), market=desk.market)
     listed = {each.client_order_id for each in open_now}
     report.foreign_orders = _count_foreign(open_now, set(ours))
     for order in ours.values():

@@ -21,7 +21,7 @@ from trading.domain.ports import MarketView, Venue, VenueError, VenueRefused, Ve
 from trading.domain.risk import TradingState
 from trading.domain.values import OrderRole
 from trading.models import Order, OrderList, Trade, TradingControl
-from trading.services.executions import NOT_SENT, apply_report, expire_unsent
+from trading.services.executions import NOT_SENT, apply_reports, expire_unsent
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +154,7 @@ def book(
             status=OrderStatus.REJECTED if refused else OrderStatus.EXPIRED,
         )
     else:
-        for report in answer:
-            apply_report(report, now=now, market=market)
+        apply_reports(answer, now=now, market=market)
 
 
 def submit(

@@ -1,0 +1,62 @@
+"""Opens the books of trades: locked rows with their orders, fills and symbol rules, in four queries.
+
+Used by everything that books (services.executions, services.exits), inside its transaction. Trades are locked
+in the order of their ids, so that two processes that book the same trades wait for each other instead of
+locking crosswise.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from trading import events
+from trading.domain.instrument import Instrument
+from trading.models import FillRow, Order, Trade
+from trading.selectors.instruments import get_instruments
+from trading.services.conclusions import conclude
+
+
+@dataclass(slots=True)
+class TradeBook:
+    """One locked trade with everything that its row is concluded from."""
+
+    trade: Trade
+    instrument: Instrument
+    orders: list[Order] = field(default_factory=list)
+    fills: list[FillRow] = field(default_factory=list)
+
+    def conclude(self, *, at: datetime, now: datetime) -> None:
+        """Bring the trade's row in line with its orders and fills; nothing is saved yet.
+
+        Args:
+            at: The venue's moment of what was booked; seconds without protection are counted in it.
+        """
+        self.fills.sort(key=lambda fill: (fill.filled_at, fill.venue_fill_id))
+        conclude(self.trade, self.orders, self.fills, instrument=self.instrument, at=at, now=now)
+
+    def save(self) -> None:
+        """Save the trade's row and tell the dashboard after commit."""
+        self.trade.save()
+        events.trade_changed(self.trade)
+
+
+def open_books(trade_ids: Collection[int]) -> dict[int, TradeBook]:
+    """Lock these trades and read what they are concluded from. Call inside a transaction."""
+    trades = list(
+        Trade.objects.select_for_update(of=("self",))
+        .filter(pk__in=trade_ids)
+        .select_related("version")
+        .order_by("pk")
+    )
+    instruments = get_instruments({trade.symbol for trade in trades})
+    orders: dict[int, list[Order]] = defaultdict(list)
+    for order in Order.objects.filter(trade_id__in=trade_ids).order_by("pk"):
+        orders[order.trade_id].append(order)
+    fills: dict[int, list[FillRow]] = defaultdict(list)
+    for fill in FillRow.objects.filter(trade_id__in=trade_ids):
+        fills[fill.trade_id].append(fill)
+    return {
+        trade.pk: TradeBook(trade, instruments[trade.symbol], orders[trade.pk], fills[trade.pk])
+        for trade in trades
+    }
