@@ -16,6 +16,7 @@ from trading.domain.market import INTERVAL_S, Candle
 from trading.domain.ports import Clock, Venue, VenueError
 from trading.domain.values import to_ms
 from trading.market.cache import KEPT_ROWS, TRIM_AT_ROWS, MarketWriter
+from trading.market.together import run_together
 from trading.market.tracks import Track, Verdict
 
 log = structlog.get_logger(__name__)
@@ -101,9 +102,7 @@ class Histories:
     async def run(self) -> None:
         """Answer questions until cancelled."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(FETCHERS):
-                    tasks.create_task(self._fetch_forever())
+            await run_together(*(self._fetch_forever() for _ in range(FETCHERS)))
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -117,9 +116,7 @@ class Histories:
             try:
                 await self._fetch(track)
             except (VenueError, RedisError) as error:
-                log.warning(
-                    "history_postponed", symbol=track.symbol, interval=track.interval, error=str(error)
-                )
+                log.warning("history_postponed", history=track.key, error=str(error))
                 track.postpone(to_ms(self._clock()))
             except Exception:  # the rim of the loop: one symbol must not end all histories
                 log.exception("history_failed", history=track.key)

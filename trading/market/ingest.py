@@ -21,6 +21,7 @@ from trading.domain.ports import Clock, Venue
 from trading.domain.values import to_ms
 from trading.market.cache import MarketWriter, quote_row
 from trading.market.histories import Histories, Key
+from trading.market.together import run_together
 from trading.market.triggers import TriggerWatch
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,7 @@ class MarketFrames(Protocol):
     def set_subscriptions(self, wanted: Iterable[Key]) -> None:
         """Ask for exactly these."""
 
-    async def run(self) -> None:
+    def run(self) -> Coroutine[Any, Any, None]:
         """Stream until cancelled."""
 
     def status(self) -> dict[str, Any]:
@@ -97,19 +98,16 @@ class Feed:
 
     async def run(self) -> None:
         """Feed until cancelled."""
-        loops: list[Coroutine[Any, Any, None]] = [
-            self._stream.run(),
-            self._histories.run(),
-            self._forever("subscriptions", self._renew_subscriptions, SECOND_S),
-            self._forever("flush", self._flush, 0),
-            self._forever("publish", self._publish, 0),
-            self._forever("prices", self._show_prices, PRICES_EVERY_S),
-            self._forever("status", self._put_status, SECOND_S),
-        ]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for loop in loops:
-                    tasks.create_task(loop)
+            await run_together(
+                self._stream.run(),
+                self._histories.run(),
+                self._forever("subscriptions", self._renew_subscriptions, SECOND_S),
+                self._forever("flush", self._flush, 0),
+                self._forever("publish", self._publish, 0),
+                self._forever("prices", self._show_prices, PRICES_EVERY_S),
+                self._forever("status", self._put_status, SECOND_S),
+            )
         finally:
             self._publishers.shutdown(wait=False, cancel_futures=True)
             self._readers.shutdown(wait=False, cancel_futures=True)

@@ -34,6 +34,7 @@ class Track:
     rows: int = 0
     is_fetching: bool = False
     retry_at_ms: int = 0
+    _asked_for_gap: bool = False
     _wait_ms: int = FIRST_WAIT_MS
     _waiting: dict[int, Candle] = field(default_factory=dict)
 
@@ -55,6 +56,9 @@ class Track:
             if candle.open_ms == self.last_ms + self.step_ms and not self._waiting:
                 self._advance(candle)
                 return Verdict.APPEND
+        if not self._waiting:
+            # A candle that is seen to be missing is worth a question at once.
+            self.retry_at_ms = 0
         self._waiting[candle.open_ms] = candle
         return Verdict.WAIT
 
@@ -78,7 +82,8 @@ class Track:
         return now_ms >= self.last_ms + 2 * self.step_ms + GRACE_MS
 
     def missing(self, now_ms: int) -> int | None:
-        """Give how many candles to ask for; None for a whole history."""
+        """Give how many candles to ask for, now that a question begins; None for a whole history."""
+        self._asked_for_gap = bool(self._waiting)
         if self.last_ms is None:
             return None
         return max((now_ms - self.last_ms) // self.step_ms, 0) + EXTRA
@@ -86,7 +91,8 @@ class Track:
     def fill(self, fetched: Sequence[Candle], *, now_ms: int) -> list[Candle]:
         """Give what follows the last one, from what was fetched and what waited, oldest first.
 
-        A gap that the venue itself has stays a gap. Where nothing new came, the next question waits longer.
+        A gap that the venue itself has stays a gap, once it was asked for after it was seen. Where nothing
+        new came, the next question waits longer.
         """
         candles = self._let_follow({each.open_ms: each for each in fetched} | self._waiting)
         if candles:
@@ -101,11 +107,17 @@ class Track:
         self._wait_ms = min(self._wait_ms * 2, MAX_WAIT_MS)
 
     def _let_follow(self, candles: Mapping[int, Candle]) -> list[Candle]:
-        self._waiting = {}
         last_ms = -1 if self.last_ms is None else self.last_ms
-        following = [candles[open_ms] for open_ms in sorted(candles) if open_ms > last_ms]
-        for candle in following:
-            self._advance(candle)
+        following = []
+        for open_ms in sorted(moment for moment in candles if moment > last_ms):
+            is_next = self.last_ms is not None and open_ms == self.last_ms + self.step_ms
+            if not is_next and open_ms in self._waiting and not self._asked_for_gap:
+                break
+            self._advance(candles[open_ms])
+            following.append(candles[open_ms])
+        self._waiting = {
+            open_ms: each for open_ms, each in self._waiting.items() if open_ms > (self.last_ms or 0)
+        }
         return following
 
     def _advance(self, candle: Candle) -> None:

@@ -8,20 +8,24 @@ import asyncio
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
+import redis
+import redis.asyncio
 import structlog
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
-from redis import RedisError
 
 from trading import bootstrap
 from trading.domain.executions import AssetBalance, ExecutionReport
 from trading.domain.ports import VenueError
+from trading.exchange.user_stream import UserStream
 from trading.management.event_loop import run_role
+from trading.market.together import run_together
 from trading.services import reconcile
-from trading.services.executions import apply_balances, apply_report
+from trading.services.executions import apply_balances, apply_reports
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +35,7 @@ RETRY_S = 1.0
 MAX_RETRY_S = 15.0
 DRAIN_LIMIT_S = 5.0
 FAILED = "BOOKING_FAILED"
+MAX_TOGETHER = 200
 
 Heard = ExecutionReport | tuple[AssetBalance, ...]
 
@@ -52,22 +57,24 @@ async def listen() -> None:
     client = bootstrap.get_async_redis()
     bookkeeper.start()
     try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(stream.run())
-            while True:
-                status = stream.status() | {"waiting": bookkeeper.waiting, "booked": bookkeeper.booked}
-                try:
-                    await client.set(bootstrap.USER_STREAM_KEY, orjson.dumps(status), ex=STATUS_EXPIRY_S)
-                except RedisError as error:
-                    log.warning("user_stream_status_lost", error=str(error))
-                await asyncio.sleep(STATUS_EVERY_S)
+        await run_together(stream.run(), _show_status(client, stream, bookkeeper))
     finally:
         await asyncio.to_thread(bookkeeper.stop)
         await client.aclose()
 
 
+async def _show_status(client: redis.asyncio.Redis, stream: UserStream, bookkeeper: "Bookkeeper") -> None:
+    while True:
+        status = stream.status() | {"waiting": bookkeeper.waiting, "booked": bookkeeper.booked}
+        try:
+            await client.set(bootstrap.USER_STREAM_KEY, orjson.dumps(status), ex=STATUS_EXPIRY_S)
+        except redis.RedisError as error:
+            log.warning("user_stream_status_lost", error=str(error))
+        await asyncio.sleep(STATUS_EVERY_S)
+
+
 class Bookkeeper:
-    """Books events one by one in a thread of its own, and reconciles when something may be missing."""
+    """Books events in a thread of its own, and reconciles when something may be missing."""
 
     def __init__(self) -> None:
         self._heard: queue.Queue[Heard | None] = queue.Queue()
@@ -111,7 +118,21 @@ class Bookkeeper:
             if self._reason is not None and time.monotonic() >= self._due_s:
                 self._reconcile(self._reason)
             if event:
-                self._book(event)
+                self._book(self._with_waiting(event))
+
+    def _with_waiting(self, event: Heard) -> list[Heard]:
+        """Give the event and those that wait behind it, up to the next one that only wakes."""
+        together = [event]
+        while len(together) < MAX_TOGETHER:
+            try:
+                following = self._heard.get_nowait()
+            except queue.Empty:
+                break
+            if not following:
+                self._heard.put(following)
+                break
+            together.append(following)
+        return together
 
     def _timeout_s(self) -> float | None:
         return None if self._reason is None else max(self._due_s - time.monotonic(), 0.0)
@@ -133,16 +154,31 @@ class Bookkeeper:
         self._due_s, self._reason = time.monotonic() + self._wait_s, reason
         self._wait_s = min(self._wait_s * 2, MAX_RETRY_S)
 
-    def _book(self, event: Heard) -> None:
-        now = bootstrap.utc_now()
+    def _book(self, events: Sequence[Heard]) -> None:
+        """Book what has come together in one transaction; where that fails, one by one."""
+        reports = [event for event in events if isinstance(event, ExecutionReport)]
         try:
-            if isinstance(event, ExecutionReport):
-                apply_report(event, now=now, market=bootstrap.get_market())
-            else:
-                apply_balances(event, now=now)
-            self.booked += 1
-        except Exception:  # the rim of the thread: one event must not end the ledger
-            subject = event.client_order_id if isinstance(event, ExecutionReport) else "balances"
-            log.exception("booking_failed", subject=subject)
+            self._write(reports, events)
+        except Exception:  # the rim of the thread: one event must not keep the others out of the ledger
+            log.exception("booking_failed", subjects=[report.client_order_id for report in reports])
             close_old_connections()
+            for report in reports:
+                self._book_alone(report)
             self.resync(FAILED)
+
+    def _write(self, reports: Sequence[ExecutionReport], events: Sequence[Heard]) -> None:
+        now = bootstrap.utc_now()
+        if reports:
+            apply_reports(reports, now=now, market=bootstrap.get_market())
+        # The newest word about an asset counts.
+        newest = {each.asset: each for event in events if isinstance(event, tuple) for each in event}
+        if newest:
+            apply_balances(list(newest.values()), now=now)
+        self.booked += len(events)
+
+    def _book_alone(self, report: ExecutionReport) -> None:
+        try:
+            self._write([report], [report])
+        except Exception:  # the rim of the thread: reconcile asks for what this event would have told
+            log.exception("booking_failed", subjects=[report.client_order_id])
+            close_old_connections()

@@ -41,9 +41,19 @@ def test_candles_after_a_gap_wait_for_what_is_missing() -> None:
 def test_a_gap_of_the_venue_stays_a_gap() -> None:
     track = a_track()
     track.judge(candle(14))
+    track.missing(now_ms=15 * MINUTE)
 
     assert opens(track.fill([candle(10)], now_ms=0)) == [14]
     assert track.judge(candle(15)) is Verdict.APPEND
+
+
+def test_an_answer_to_an_earlier_question_proves_no_gap() -> None:
+    track = a_track()
+    track.missing(now_ms=11 * MINUTE)
+    track.judge(candle(13))
+
+    assert opens(track.fill([candle(11)], now_ms=0)) == [11]
+    assert track.is_overdue(now_ms=0)
 
 
 def test_a_new_track_keeps_what_closes_while_its_history_is_fetched() -> None:

@@ -1,0 +1,143 @@
+"""The shared budget: whoever comes first is served, whoever matters more is served longer."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.support.desk import FixedClock
+from trading.domain.ports import VenueUnavailable
+from trading.exchange import throttle as module
+from trading.exchange.throttle import CallClass, Throttle, read_statistics
+
+EXIT, CANCEL, ENTRY, DATA = CallClass.EXIT, CallClass.CANCEL, CallClass.ENTRY, CallClass.DATA
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(datetime(2024, 3, 1, 12, 0, 1, tzinfo=UTC))
+
+
+def a_throttle(client: redis.Redis, clock: FixedClock, **limits: int) -> Throttle:
+    return Throttle(client, clock=clock, **limits)
+
+
+def count_until_refused(throttle: Throttle, call: CallClass, *, weight: int = 1, orders: int = 0) -> int:
+    for number in range(10_000):
+        try:
+            throttle.reserve(call, weight=weight, orders=orders)
+        except VenueUnavailable:
+            return number
+    raise AssertionError("never refused")
+
+
+def answer(status: int = 200, **headers: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        status_code=status, headers={name.replace("_", "-"): word for name, word in headers.items()}
+    )
+
+
+def test_each_class_is_refused_at_its_own_share(redis_client: redis.Redis, clock: FixedClock) -> None:
+    throttle = a_throttle(redis_client, clock, requests_1m=100)
+
+    served = [count_until_refused(throttle, call) for call in (DATA, ENTRY, CANCEL, EXIT)]
+
+    assert served == [60, 20, 10, 10]
+
+
+def test_the_budget_is_shared_and_begins_anew_with_the_minute(
+    redis_client: redis.Redis, clock: FixedClock
+) -> None:
+    one, other = (a_throttle(redis_client, clock, requests_1m=10) for _ in range(2))
+
+    assert count_until_refused(one, EXIT) == 10
+    assert count_until_refused(other, EXIT) == 0
+    clock.advance(60)
+    assert count_until_refused(other, EXIT) == 10
+
+
+def test_weight_is_counted_below_the_venues_limit(redis_client: redis.Redis, clock: FixedClock) -> None:
+    throttle = a_throttle(redis_client, clock, weight_1m=1000, requests_1m=10_000)
+
+    assert count_until_refused(throttle, EXIT, weight=80) == 11
+
+
+def test_orders_are_counted_by_ten_seconds(redis_client: redis.Redis, clock: FixedClock) -> None:
+    throttle = a_throttle(redis_client, clock, orders_10s=10)
+
+    assert count_until_refused(throttle, EXIT, orders=3) == 3
+    throttle.reserve(CANCEL, weight=1)
+    clock.advance(10)
+    throttle.reserve(EXIT, weight=1, orders=3)
+
+
+def test_the_venues_own_count_wins_where_it_is_higher(redis_client: redis.Redis, clock: FixedClock) -> None:
+    throttle = a_throttle(redis_client, clock, weight_1m=1000, requests_1m=10_000)
+    throttle.settle(answer(X_MBX_USED_WEIGHT_1M="850"), latency_ms=1.0, code=None)
+
+    assert count_until_refused(throttle, EXIT, weight=10) == 5
+    assert read_statistics(redis_client, now=clock()).weight_1m == 900
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, -1003), (418, -1003)])
+def test_a_retry_after_holds_everybody_back(
+    redis_client: redis.Redis, clock: FixedClock, *, status: int, code: int
+) -> None:
+    one, other = (a_throttle(redis_client, clock) for _ in range(2))
+
+    one.settle(answer(status, Retry_After="7"), latency_ms=1.0, code=code)
+
+    with pytest.raises(VenueUnavailable, match="RETRY_AFTER"):
+        other.reserve(EXIT, weight=1)
+    assert 6 < read_statistics(redis_client, now=clock()).blocked_s <= 7
+
+
+def test_a_spent_order_count_leaves_cancels_and_queries_free(
+    redis_client: redis.Redis, clock: FixedClock
+) -> None:
+    throttle = a_throttle(redis_client, clock)
+
+    throttle.settle(answer(429, Retry_After="7"), latency_ms=1.0, code=-1015)
+
+    throttle.reserve(CANCEL, weight=1)
+    with pytest.raises(VenueUnavailable, match="ORDERS_RETRY_AFTER"):
+        throttle.reserve(EXIT, weight=1, orders=1)
+
+
+def test_figures_are_of_the_last_minute(
+    redis_client: redis.Redis, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FLUSH_AFTER_S", -1.0)
+    throttle = a_throttle(redis_client, clock)
+    for code in (None, None, None, -2010):
+        throttle.reserve(DATA, weight=2)
+        throttle.settle(answer(), latency_ms=4.0, code=code)
+
+    now = read_statistics(redis_client, now=clock())
+    later = read_statistics(redis_client, now=clock() + timedelta(seconds=89))
+
+    assert (now.requests_1m, now.errors_1m, now.weight_1m) == (4, 1, 8)
+    assert (now.errors_ratio, now.latency_ms_mean) == (0.25, 4.0)
+    assert later.requests_1m == 2
+    assert later.weight_1m == 0
+
+
+def test_nothing_known_is_not_zero(redis_client: redis.Redis, clock: FixedClock) -> None:
+    figures = read_statistics(redis_client, now=clock())
+
+    assert (figures.errors_ratio, figures.latency_ms_mean) == (None, None)
+
+
+def test_without_redis_exits_leave_and_entries_wait(clock: FixedClock) -> None:
+    nowhere = redis.Redis(unix_socket_path="/nowhere.sock", retry=Retry(NoBackoff(), 0))
+    throttle = a_throttle(nowhere, clock)
+
+    throttle.reserve(EXIT, weight=1, orders=2)
+    throttle.reserve(CANCEL, weight=1)
+    throttle.settle(answer(429), latency_ms=1.0, code=-1003)
+    for call in (ENTRY, DATA):
+        with pytest.raises(VenueUnavailable):
+            throttle.reserve(call, weight=1)
