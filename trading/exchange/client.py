@@ -127,6 +127,7 @@ class BinanceVenue:
         self._local = threading.local()
         self._clock_lock = threading.Lock()
         self._synced_s: float | None = None
+        self._surprise: dict[str, object] = {}
 
     def submit_order(self, intent: OrderIntent) -> ExecutionReport:
         """Send one order; the reply's fills are included."""
@@ -208,12 +209,11 @@ class BinanceVenue:
             decode_market.instruments,
             weight=WEIGHT_EXCHANGE_INFO,
         )
-        if listed.unknown_filters or listed.left_out:
-            log.warning(
-                "exchange_info_partly_unknown",
-                filters=dict(listed.unknown_filters),
-                left_out=dict(listed.left_out),
-            )
+        surprise = {"filters": sorted(listed.unknown_filters), "left_out": dict(listed.left_out)}
+        # Said once, not at every refresh.
+        if any(surprise.values()) and surprise != self._surprise:
+            log.warning("exchange_info_partly_unknown", **surprise)
+        self._surprise = surprise
         return listed.instruments
 
     def quote_volumes(self) -> dict[str, Decimal]:
