@@ -76,9 +76,10 @@ class FakeMarket:
         """Give the quotes that were set."""
         return {symbol: self._quotes[symbol] for symbol in symbols if symbol in self._quotes}
 
-    def candles(self, symbol: str, interval: str, *, length: int) -> Candles | None:
+    def candles(self, symbols: Sequence[str], interval: str, *, length: int) -> dict[str, Candles]:
         """Give the candles that were set."""
-        return self._candles.get((symbol, interval))
+        found = {symbol: self._candles.get((symbol, interval)) for symbol in symbols}
+        return {symbol: candles for symbol, candles in found.items() if candles is not None}
 
 
 @dataclass

@@ -15,10 +15,10 @@ from decimal import Decimal
 from typing import Protocol
 
 from trading.domain.executions import AssetBalance, ExecutionReport, Fill
-from trading.domain.signals import Candles
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle, Quote
 from trading.domain.orders import ListIntent, OrderIntent
+from trading.domain.signals import Candles
 
 
 class VenueError(Exception):
@@ -101,5 +101,5 @@ class MarketView(Protocol):
     def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
         """Newest quote of each symbol that has one."""
 
-    def candles(self, symbol: str, interval: str, *, length: int) -> Candles | None:
-        """The newest `length` closed candles, fewer while history is short, None without any."""
+    def candles(self, symbols: Sequence[str], interval: str, *, length: int) -> dict[str, Candles]:
+        """The newest `length` closed candles of each symbol that has any; fewer while history is short."""

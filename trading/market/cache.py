@@ -92,22 +92,15 @@ class MarketCache:
             self._reads[MISSES_KEY] += len(symbols) - len(found)
         return found
 
-    def candles(self, symbol: str, interval: str, *, length: int) -> Candles | None:
-        """The newest `length` closed candles, fewer while history is short, None without any."""
-        raw: Any = self._redis.getrange(candles_key(symbol, interval), -length * ROW_BYTES, -1)
-        if not raw or len(raw) % ROW_BYTES:
-            return None
-        rows = np.frombuffer(raw, dtype="<f8").reshape(-1, COLUMNS)
-        columns = [np.ascontiguousarray(rows[:, index]) for index in range(COLUMNS)]
-        return Candles(
-            open_ms=columns[0].astype(np.int64),
-            open=columns[1],
-            high=columns[2],
-            low=columns[3],
-            close=columns[4],
-            volume=columns[5],
-            interval_s=INTERVAL_S[interval],
-        )
+    def candles(self, symbols: Sequence[str], interval: str, *, length: int) -> dict[str, Candles]:
+        """Newest closed candles of each symbol that has any, oldest first, in one round trip."""
+        if not symbols:
+            return {}
+        with self._redis.pipeline(transaction=False) as pipe:
+            for symbol in symbols:
+                pipe.getrange(candles_key(symbol, interval), -length * ROW_BYTES, -1)
+            histories = pipe.execute()
+        return {symbol: unpack(raw, interval) for symbol, raw in zip(symbols, histories, strict=True) if raw}
 
     def _take_reads(self) -> Counter[str]:
         with self._lock:
@@ -164,6 +157,21 @@ class MarketWriter:
     async def put_status(self, key: str, status: bytes, *, expiry_s: int) -> None:
         """Write a status that vanishes when nobody refreshes it."""
         await self._redis.set(key, status, ex=expiry_s)
+
+
+def unpack(raw: bytes, interval: str) -> Candles:
+    """Read packed rows as arrays."""
+    rows = np.frombuffer(raw, dtype="<f8").reshape(-1, COLUMNS)
+    columns = np.ascontiguousarray(rows.T)
+    return Candles(
+        open_ms=columns[0].astype(np.int64),
+        open=columns[1],
+        high=columns[2],
+        low=columns[3],
+        close=columns[4],
+        volume=columns[5],
+        interval_s=INTERVAL_S[interval],
+    )
 
 
 def pack(candles: Sequence[Candle]) -> bytes:

@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 FEED_KEY = "fc:feed"
 STATUS_EXPIRY_S = 15
+# Candles of one boundary come within a few frames; two tasks for them would cost more than this wait.
+GATHER_S = 0.003
 FLUSH_EVERY_S = 0.025
 PRICES_EVERY_S = 0.1  # a painted price may be 250 ms old at most, all the way from the venue
 SECOND_S = 1.0
@@ -178,8 +180,9 @@ class Feed:
             self._publish_now.set()
 
     async def _publish(self) -> None:
-        """Hand on everything that closed while the last batch was on its way, as one."""
+        """Hand on what closed together, or while the last batch was on its way, as one batch."""
         await self._publish_now.wait()
+        await asyncio.sleep(GATHER_S)
         self._publish_now.clear()
         closed, self._closed = self._closed, []
         crossed, self._crossed = self._crossed, set()

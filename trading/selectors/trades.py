@@ -24,6 +24,11 @@ def list_open() -> list[Trade]:
     )
 
 
+def busy_symbols() -> set[str]:
+    """Give the symbols of open trades."""
+    return set(Trade.objects.filter(state__in=OPEN_STATE_NAMES).values_list("symbol", flat=True))
+
+
 def list_closed(limit: int) -> list[Trade]:
     """Give the newest closed trades."""
     closed = Trade.objects.filter(state=TradeState.CLOSED.value)

@@ -22,6 +22,7 @@ from trading.domain.instrument import ProtectionMode
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.risk import Denial, DenialCode
 from trading.models import Trade
+from trading.selectors.trades import busy_symbols
 from trading.services.context import Desk
 from trading.services.entries import Wish, record_entries
 from trading.services.protection import protect_trade
@@ -30,6 +31,8 @@ from trading.services.signals import SignalBook
 from trading.services.submit import Recorded, book, claim, send
 
 log = logging.getLogger(__name__)
+
+SYMBOL_BUSY = Denial(DenialCode.SYMBOL_BUSY)
 
 
 @dataclass(slots=True)
@@ -66,19 +69,21 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetim
 def _decide(interval: str, candles: Sequence[ClosedCandle], turn: Turn, *, desk: Desk) -> Iterable[Wish]:
     now = desk.clock()
     posts = desk.roster.posts(interval, now=now)
-    signals = SignalBook(desk.market, interval, length=_history(posts))
+    busy = busy_symbols()
+    pairs = [(candle, post) for candle in candles for post in posts if candle.symbol in post.symbols]
+    symbols = sorted({candle.symbol for candle, _ in pairs if candle.symbol not in busy})
+    signals = SignalBook(desk.market, interval, symbols=symbols, length=_history(posts))
     wishes = []
-    for candle in candles:
-        interested = [post for post in posts if candle.symbol in post.symbols]
+    for candle, post in pairs:
         late = _lateness(candle, now=now, limit_s=desk.limits.max_candle_age_s)
-        for post in interested:
-            answer = late or signals.decide(post, candle)
-            if isinstance(answer, Denial):
-                turn.decisions.append(_decision(post, candle, code=answer.code, detail=str(answer)))
-            elif not answer.is_entry:
-                turn.decisions.append(_decision(post, candle, code=answer.reason, values=answer.values))
-            else:
-                wishes.append(Wish(post, candle, answer))
+        # Seen again under the lock; here it saves the signals of symbols that cannot be entered anyway.
+        answer = late or (SYMBOL_BUSY if candle.symbol in busy else signals.decide(post, candle))
+        if isinstance(answer, Denial):
+            turn.decisions.append(_decision(post, candle, code=answer.code, detail=str(answer)))
+        elif not answer.is_entry:
+            turn.decisions.append(_decision(post, candle, code=answer.reason, values=answer.values))
+        else:
+            wishes.append(Wish(post, candle, answer))
     return wishes
 
 

@@ -3,6 +3,7 @@
 Called by services.cycle. Looks at closed candles only, and at none after the candle that is decided on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,8 @@ from trading.domain.risk import Denial, DenialCode
 from trading.domain.signals import Candles
 from trading.domain.values import to_ms
 from trading.services.roster import Post
+
+SPARE_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,11 @@ class SignalAnswer:
 class SignalBook:
     """Remembers candles and signals for the length of one turn."""
 
-    def __init__(self, market: MarketView, interval: str, *, length: int) -> None:
-        self._market = market
+    def __init__(self, market: MarketView, interval: str, *, symbols: Sequence[str], length: int) -> None:
         self._interval = interval
         self._length = length
+        # A few rows more than needed: the next candle may have closed while this turn was on its way.
+        self._raw = market.candles(symbols, interval, length=length + SPARE_ROWS)
         self._candles: dict[str, Candles | Denial] = {}
         self._signals: dict[object, SignalAnswer | Denial] = {}
 
@@ -61,8 +65,7 @@ class SignalBook:
         return self._candles[candle.symbol]
 
     def _read(self, candle: ClosedCandle) -> Candles | Denial:
-        # A few rows more than needed: the next candle may have closed while this turn was on its way.
-        candles = self._market.candles(candle.symbol, self._interval, length=self._length + 5)
+        candles = self._raw.get(candle.symbol)
         if candles is None:
             return Denial(DenialCode.CANDLES_SHORT, "0", str(self._length))
         end = int(np.searchsorted(candles.open_ms, to_ms(candle.open_at), side="right"))
