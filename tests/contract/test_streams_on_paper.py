@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -207,7 +208,7 @@ async def test_the_life_of_a_bracket_is_told(server: PaperServer, redis_client: 
 
 @pytest.mark.parametrize(("fault", "params"), [(46, {}), (47, {"after_s": 0.5}), (62, {})])
 async def test_a_lost_user_stream_subscribes_again_and_asks_to_reconcile(
-    server: PaperServer, redis_client: redis.Redis, *, fault: int, params: dict[str, float]
+    server: PaperServer, redis_client: redis.Redis, *, fault: int, params: dict[str, Any]
 ) -> None:
     ear = Ear()
     venue = an_account(server, redis_client)

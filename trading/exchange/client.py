@@ -209,7 +209,10 @@ class BinanceVenue:
             decode_market.instruments,
             weight=WEIGHT_EXCHANGE_INFO,
         )
-        surprise = {"filters": sorted(listed.unknown_filters), "left_out": dict(listed.left_out)}
+        surprise: dict[str, object] = {
+            "filters": sorted(listed.unknown_filters),
+            "left_out": dict(listed.left_out),
+        }
         # Said once, not at every refresh.
         if any(surprise.values()) and surprise != self._surprise:
             log.warning("exchange_info_partly_unknown", **surprise)

@@ -49,12 +49,12 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """The services, at the rim of the process."""
     ledger = Ledger()
     nothing: Callable[[], None] = lambda: None  # noqa: E731 -- a stand-in for two functions
-    monkeypatch.setattr(run_executions.reconcile, "run", ledger.reconcile)
+    monkeypatch.setattr("trading.services.reconcile.run", ledger.reconcile)
     monkeypatch.setattr(run_executions, "apply_reports", ledger.reports)
     monkeypatch.setattr(run_executions, "apply_balances", ledger.balances)
     monkeypatch.setattr(run_executions, "close_old_connections", nothing)
-    monkeypatch.setattr(run_executions.bootstrap, "get_desk", nothing)
-    monkeypatch.setattr(run_executions.bootstrap, "get_market", nothing)
+    monkeypatch.setattr("trading.bootstrap.get_desk", nothing)
+    monkeypatch.setattr("trading.bootstrap.get_market", nothing)
     monkeypatch.setattr(run_executions, "RETRY_S", 0.02)
     return ledger
 

@@ -45,7 +45,7 @@ async def test_a_quote_is_read_as_it_was_written(writer: MarketWriter, redis_cli
 
     quote = MarketCache(redis_client).quotes(["BTCUSDT"])["BTCUSDT"]
 
-    assert (quote.bid, quote.ask, quote.ask_qty) == (Decimal("1E-8"), Decimal("1.2"), 3)
+    assert (quote.bid, quote.ask, quote.ask_qty) == (Decimal("1E-8"), Decimal("1.2"), Decimal(3))
     assert (quote.event_at, quote.arrived_at.timestamp()) == (None, 5.0)
 
 
@@ -67,7 +67,7 @@ async def test_candles_are_read_newest_rows_oldest_first(
     await writer.replace("BTCUSDT", "1m", [candle(minute) for minute in range(5)])
     written = await writer.flush({}, [candle(5, close=9.25)])
 
-    candles = MarketCache(redis_client).candles("BTCUSDT", "1m", length=3)
+    candles = MarketCache(redis_client).candles(["BTCUSDT"], "1m", length=3).get("BTCUSDT")
 
     assert written.rows == [6]
     assert candles is not None
@@ -82,11 +82,11 @@ async def test_a_short_history_is_given_whole_and_none_is_none(
     await writer.replace("BTCUSDT", "1m", [candle(0)])
     cache = MarketCache(redis_client)
 
-    short = cache.candles("BTCUSDT", "1m", length=400)
+    short = cache.candles(["BTCUSDT"], "1m", length=400)["BTCUSDT"]
 
     assert short is not None
     assert len(short) == 1
-    assert cache.candles("ETHUSDT", "1m", length=400) is None
+    assert cache.candles(["ETHUSDT"], "1m", length=400) == {}
 
 
 async def test_a_long_history_is_cut_to_its_newest_rows(
@@ -96,7 +96,7 @@ async def test_a_long_history_is_cut_to_its_newest_rows(
 
     assert await writer.trim("BTCUSDT", "1m") == KEPT_ROWS
 
-    candles = MarketCache(redis_client).candles("BTCUSDT", "1m", length=2000)
+    candles = MarketCache(redis_client).candles(["BTCUSDT"], "1m", length=2000).get("BTCUSDT")
     assert candles is not None
     assert (len(candles), candles.open_ms[-1]) == (KEPT_ROWS, 1199 * MINUTE)
 

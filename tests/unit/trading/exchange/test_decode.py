@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from trading.domain.executions import ExecutionReport
 from trading.domain.orders import OrderStatus, Side
 from trading.domain.values import from_ms
 from trading.exchange import decode
@@ -34,7 +35,8 @@ EVENT: dict[str, Any] = {
 def test_an_acknowledgement_is_an_accepted_order_without_fills() -> None:
     report = decode.order_reply(ACK)
 
-    assert (report.status, report.filled_qty, report.fills) == (OrderStatus.ACCEPTED, 0, ())
+    assert (report.status, report.filled_qty) == (OrderStatus.ACCEPTED, Decimal(0))
+    assert not report.fills
     assert report.venue_list_id is None
 
 
@@ -86,7 +88,7 @@ def test_statuses_are_translated(word: str, status: OrderStatus) -> None:
 def test_a_trade_event_is_a_fill() -> None:
     report = decode.user_event(EVENT)
 
-    assert isinstance(report, decode.ExecutionReport)
+    assert isinstance(report, ExecutionReport)
     (fill,) = report.fills
     assert (fill.venue_fill_id, fill.price, fill.qty) == (77, Decimal("100.5"), Decimal("0.5"))
     assert (fill.fee, fill.fee_asset, fill.is_maker) == (Decimal("0.0005"), "BTC", True)
@@ -122,7 +124,7 @@ def test_a_position_event_keeps_balances_that_fell_to_zero() -> None:
     balances = decode.user_event(event)
 
     assert isinstance(balances, tuple)
-    assert [(each.asset, each.total) for each in balances] == [("BTC", 0)]
+    assert [(each.asset, each.total) for each in balances] == [("BTC", Decimal(0))]
 
 
 @pytest.mark.parametrize("kind", ["listStatus", "balanceUpdate", "externalLockUpdate"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from trading.domain.executions import ExecutionReport
 from trading.domain.values import from_ms
 from trading.exchange import decode, decode_market
 from trading.exchange.fields import UnknownMessage
@@ -40,7 +41,7 @@ def test_every_recorded_execution_report_decodes(path: Path) -> None:
 
     report = decode.user_event(event)
 
-    assert isinstance(report, decode.ExecutionReport)
+    assert isinstance(report, ExecutionReport)
     assert report.venue_order_id == event["i"]
     assert sum(fill.qty for fill in report.fills) <= report.filled_qty
 

@@ -16,6 +16,7 @@ from trading.exchange.fields import MalformedMessage
 
 HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 POOL = urllib3.HTTPConnectionPool("venue.test")
+CONNECTION = urllib3.connection.HTTPConnection("venue.test")
 
 
 def answered(status: int, code: int | None, message: str = "words") -> BinanceAPIException:
@@ -71,12 +72,12 @@ def _connection_error(cause: Exception) -> Exception:
 
 
 NEVER_SENT = [
-    urllib3.exceptions.NewConnectionError(POOL, "refused"),
-    urllib3.exceptions.NameResolutionError("venue.test", POOL, socket.gaierror()),
+    urllib3.exceptions.NewConnectionError(CONNECTION, "refused"),
+    urllib3.exceptions.NameResolutionError("venue.test", CONNECTION, socket.gaierror()),
     urllib3.exceptions.ConnectTimeoutError(POOL, "slow"),
     requests.ConnectTimeout("slow"),
     ConnectionRefusedError(111, "refused"),
-    _connection_error(urllib3.exceptions.NewConnectionError(POOL, "refused")),
+    _connection_error(urllib3.exceptions.NewConnectionError(CONNECTION, "refused")),
 ]
 MAYBE_SENT = [
     urllib3.exceptions.ReadTimeoutError(POOL, "/api/v3/order", "slow"),
