@@ -54,7 +54,7 @@ def _create_willing(stack: Stack, name: str) -> None:
         name,
         *("--strategy", "DIP_REVERSION", "--symbols", SYMBOLS, "--interval", "1s"),
         *("--trade-notional", "100", "--budget", "100000", "--max-open-trades", "100"),
-        *("--take-profit-bps", "100", "--stop-loss-bps", "100", "--max-hold-s", "5"),
+        *("--take-profit-bps", "12", "--stop-loss-bps", "12", "--max-hold-s", "20"),
         *("--max-spread-bps", "100", *parameters),
     )
 

@@ -132,14 +132,15 @@ class EngineVenue:
                 raise OrderNotFound(error.message) from None
             raise VenueRefused(error.message, code=error.code) from None
 
-    def cancel_order(self, symbol: str, client_order_id: str) -> None:
+    def cancel_order(self, symbol: str, client_order_id: str) -> Sequence[ExecutionReport]:
         """Cancel one order."""
         ids = {"origClientOrderId": client_order_id, "newClientOrderId": client_order_id}
-        self._execute("order.cancel", {"symbol": symbol, **ids})
+        return [decode.cancel_reply(self._execute("order.cancel", {"symbol": symbol, **ids}))]
 
-    def cancel_list(self, symbol: str, client_list_id: str) -> None:
+    def cancel_list(self, symbol: str, client_list_id: str) -> Sequence[ExecutionReport]:
         """Cancel an order list."""
-        self._execute("orderList.cancel", {"symbol": symbol, "listClientOrderId": client_list_id})
+        params = {"symbol": symbol, "listClientOrderId": client_list_id}
+        return decode.cancel_list_reply(self._execute("orderList.cancel", params))
 
     def query_order(self, symbol: str, client_order_id: str) -> ExecutionReport:
         """Ask for one order."""

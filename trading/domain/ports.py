@@ -64,11 +64,11 @@ class Venue(Protocol):
     def submit_list(self, intent: ListIntent) -> Sequence[ExecutionReport]:
         """Send an order list; one report per order of it."""
 
-    def cancel_order(self, symbol: str, client_order_id: str) -> None:
-        """Cancel one order. Raises OrderNotFound when it is not open (any more)."""
+    def cancel_order(self, symbol: str, client_order_id: str) -> Sequence[ExecutionReport]:
+        """Cancel one order and give how it ended. Raises OrderNotFound when it is not open (any more)."""
 
-    def cancel_list(self, symbol: str, client_list_id: str) -> None:
-        """Cancel a whole list. Raises OrderNotFound when it is not open (any more)."""
+    def cancel_list(self, symbol: str, client_list_id: str) -> Sequence[ExecutionReport]:
+        """Cancel a list and give how its orders ended. Raises OrderNotFound when it is not open."""
 
     def query_order(self, symbol: str, client_order_id: str) -> ExecutionReport:
         """Ask for one order by our id. Raises OrderNotFound. Carries no fills."""

@@ -28,7 +28,6 @@ from trading.domain.orders import ListIntent, ListKind, OrderIntent
 from trading.domain.ports import Clock, VenueError
 from trading.domain.values import OrderRole, to_ms
 from trading.exchange import decode, decode_market, encode, faults
-from trading.exchange.fields import as_object
 from trading.exchange.session import LeanSession, open_pool
 from trading.exchange.signing import Signer
 from trading.exchange.throttle import CallClass, Throttle
@@ -150,8 +149,8 @@ class BinanceVenue:
         left_at = self._left_at()
         return [replace(report, request_left_at=left_at) for report in reports]
 
-    def cancel_order(self, symbol: str, client_order_id: str) -> None:
-        """Cancel one order. Raises OrderNotFound when it is not open (any more).
+    def cancel_order(self, symbol: str, client_order_id: str) -> Sequence[ExecutionReport]:
+        """Cancel one order and give how it ended. Raises OrderNotFound when it is not open (any more).
 
         The cancel carries the order's own id, so that the order keeps it and stays findable by it.
         """
@@ -160,11 +159,12 @@ class BinanceVenue:
             "origClientOrderId": client_order_id,
             "newClientOrderId": client_order_id,
         }
-        self._cancel("order", params)
+        return self._cancel("order", params, lambda reply: (decode.cancel_reply(reply),))
 
-    def cancel_list(self, symbol: str, client_list_id: str) -> None:
-        """Cancel a whole list. Raises OrderNotFound when it is not open (any more)."""
-        self._cancel("orderList", {"symbol": symbol, "listClientOrderId": client_list_id})
+    def cancel_list(self, symbol: str, client_list_id: str) -> Sequence[ExecutionReport]:
+        """Cancel a list and give how its orders ended. Raises OrderNotFound when it is not open."""
+        params = {"symbol": symbol, "listClientOrderId": client_list_id}
+        return self._cancel("orderList", params, decode.cancel_list_reply)
 
     def query_order(self, symbol: str, client_order_id: str) -> ExecutionReport:
         """Ask for one order by our id. Raises OrderNotFound. Carries no fills."""
@@ -272,11 +272,11 @@ class BinanceVenue:
         """Close the connections; the next call opens new ones."""
         self._pool.close()
 
-    def _cancel(self, path: str, params: dict[str, str]) -> None:
-        self._change(
-            lambda client: client._delete(path, True, data=params),
-            lambda reply: as_object(reply, "cancel reply"),
-            call=CallClass.CANCEL,
+    def _cancel(
+        self, path: str, params: dict[str, str], read: Callable[[object], Sequence[ExecutionReport]]
+    ) -> Sequence[ExecutionReport]:
+        return self._change(
+            lambda client: client._delete(path, True, data=params), read, call=CallClass.CANCEL
         )
 
     def _change(self, send: Send, read: Callable[[object], T], *, call: CallClass, orders: int = 0) -> T:

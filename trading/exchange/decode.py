@@ -87,6 +87,24 @@ def list_reply(payload: object) -> tuple[ExecutionReport, ...]:
     return reports
 
 
+def cancel_reply(payload: object) -> ExecutionReport:
+    """Decode the reply to DELETE /api/v3/order, or one entry of a cancelled list's `orderReports`.
+
+    The order's id stands in `origClientOrderId`; `clientOrderId` is the cancel's.
+
+    Source: rest-api.md, "Cancel order (TRADE)".
+    """
+    reply = as_object(payload, "cancel reply")
+    return replace(order_reply(reply), client_order_id=text(reply, "origClientOrderId"))
+
+
+def cancel_list_reply(payload: object) -> tuple[ExecutionReport, ...]:
+    """Decode the reply to DELETE /api/v3/orderList."""
+    return tuple(
+        cancel_reply(report) for report in objects(as_object(payload, "cancel reply"), "orderReports")
+    )
+
+
 def order_query(payload: object) -> ExecutionReport:
     """Decode GET /api/v3/order; it carries no fills.
 

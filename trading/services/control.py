@@ -4,6 +4,7 @@ Called by dashboard, admin and command. Every turn reads the state under a lock 
 entry, so a change holds from the next turn on, in every process.
 """
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -20,8 +21,11 @@ from trading.models import Order, Trade, TradingControl
 from trading.selectors.trades import OPEN_STATE_NAMES, list_open
 from trading.services import journal
 from trading.services.context import Desk
-from trading.services.exits import exit_trade
+from trading.services.executions import apply_reports
+from trading.services.exits import cancel, exit_trade
 from trading.services.resolve import resolve_order
+
+log = logging.getLogger(__name__)
 
 
 class KillLevel(StrEnum):
@@ -105,10 +109,8 @@ def _cancel_entries(*, desk: Desk) -> None:
     ).select_related("order_list")
     for order in entries:
         try:
-            if order.order_list is not None:
-                desk.venue.cancel_list(order.symbol, order.order_list.client_list_id)
-            else:
-                desk.venue.cancel_order(order.symbol, order.client_order_id)
-        except (OrderNotFound, VenueError):
-            pass  # its end is asked for next; what stays unknown is counted in what is left
+            apply_reports(cancel(order, desk.venue), now=desk.clock(), market=desk.market)
+        except (OrderNotFound, VenueError) as error:
+            # Its end is asked for next; what stays unknown is counted in what is left.
+            log.info("order.cancel_failed: %s", error, extra={"client_order_id": order.client_order_id})
         resolve_order(order, desk=desk)

@@ -6,12 +6,15 @@ makes it. Never sells what the protection sold meanwhile: the cancel's answer de
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from trading import events
 from trading.domain.entries import plan_market_exit
+from trading.domain.executions import ExecutionReport
 from trading.domain.orders import UNRESOLVED
 from trading.domain.ports import OrderNotFound, Venue, VenueError
 from trading.domain.trades import ExitReason, TradeState
@@ -21,6 +24,7 @@ from trading.selectors.instruments import get_instrument
 from trading.services.books import open_books
 from trading.services.conclusions import held_price
 from trading.services.context import Desk
+from trading.services.executions import apply_reports
 from trading.services.resolve import resolve_order
 from trading.services.submit import record, submit
 
@@ -70,14 +74,17 @@ def _cancel_orders(trade_id: int, *, desk: Desk) -> bool:
         return True
     for order in _one_per_list(open_orders):
         try:
-            _cancel(order, desk.venue)
+            apply_reports(cancel(order, desk.venue), now=desk.clock(), market=desk.market)
         except OrderNotFound:
             log.info("order.not_open", extra={"client_order_id": order.client_order_id})
         except VenueError as error:
             log.warning("order.cancel_failed: %s", error, extra={"client_order_id": order.client_order_id})
             return False
-    results = [resolve_order(order, desk=desk) for order in open_orders]
-    return all(results)
+    # What the cancels did not answer for is asked: it was filled meanwhile, or its fills are missing.
+    left = Order.objects.filter(pk__in=[order.pk for order in open_orders]).filter(
+        Q(status__in=_UNRESOLVED) | Q(fills_missing=True)
+    )
+    return all([resolve_order(order, desk=desk) for order in left])
 
 
 def _one_per_list(orders: list[Order]) -> list[Order]:
@@ -86,11 +93,11 @@ def _one_per_list(orders: list[Order]) -> list[Order]:
     return list(kept.values())
 
 
-def _cancel(order: Order, venue: Venue) -> None:
+def cancel(order: Order, venue: Venue) -> Sequence[ExecutionReport]:
+    """Cancel an order, with its list where it has one, and give how the orders ended."""
     if order.order_list is not None:
-        venue.cancel_list(order.symbol, order.order_list.client_list_id)
-    else:
-        venue.cancel_order(order.symbol, order.client_order_id)
+        return venue.cancel_list(order.symbol, order.order_list.client_list_id)
+    return venue.cancel_order(order.symbol, order.client_order_id)
 
 
 def _sell(trade: Trade, *, desk: Desk) -> None:

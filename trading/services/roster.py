@@ -16,7 +16,9 @@ from trading.models import Worker
 from trading.selectors.instruments import list_barred, list_listed
 from trading.selectors.workers import get_config, list_acting
 
+# The watchdog reads symbols anew; a turn does so only where the watchdog is late.
 LISTED_FOR = timedelta(seconds=5)
+LISTED_AT_MOST = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Roster:
 
     def posts(self, interval: str, *, now: datetime) -> list[Post]:
         """Give the workers that act on this interval, the oldest first."""
-        self._refresh(now)
+        self.refresh(now, older_than=LISTED_AT_MOST)
         barred = frozenset(list_barred(now=now))
         found = []
         workers = list_acting()
@@ -76,8 +78,9 @@ class Roster:
             known = self._universes[key] = (barred, frozenset(symbols))
         return known[1]
 
-    def _refresh(self, now: datetime) -> None:
-        if self._listed_at is not None and now - self._listed_at < LISTED_FOR:
+    def refresh(self, now: datetime, *, older_than: timedelta = LISTED_FOR) -> None:
+        """Read symbols, rules and volumes again, unless they are younger."""
+        if self._listed_at is not None and now - self._listed_at < older_than:
             return
         self._listed = list_listed()
         self._instruments = {each.instrument.symbol: each.instrument for each in self._listed}

@@ -38,6 +38,7 @@ class Round:
 
 def run(*, desk: Desk) -> Round:
     """Make one round over all open trades and draining workers."""
+    desk.roster.refresh(desk.clock())
     trades = [trade for trade in list_open() if trade.state != TradeState.OPENING.value]
     quotes = desk.market.quotes([trade.symbol for trade in trades])
     result = Round(looked_at=len(trades))
