@@ -20,7 +20,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from trading.domain.ports import Clock
+from trading.domain.ports import Clock, VenueError
 from trading.exchange.client import BinanceVenue
 from trading.exchange.market_stream import MarketStream, OnCandle, OnQuote
 from trading.exchange.signing import Signer
@@ -57,6 +57,16 @@ def get_redis() -> redis.Redis:
         socket_connect_timeout=REDIS_TIMEOUT_S,
         retry=Retry(ConstantBackoff(0.01), 1),
     )
+
+
+def warm_up() -> None:
+    """Do beforehand what the first order would wait for: the venue's clock and the symbols' rules."""
+    desk = get_desk()
+    try:
+        get_venue().sync_clock()
+    except VenueError as error:
+        log.warning("warm_up_postponed", error=str(error))
+    desk.roster.refresh(desk.clock())
 
 
 def get_async_redis() -> redis.asyncio.Redis:

@@ -26,6 +26,7 @@ from trading.services.executions import NOT_SENT, apply_reports, expire_unsent
 log = logging.getLogger(__name__)
 
 Intent = OrderIntent | ListIntent
+Answer = Sequence[ExecutionReport] | VenueError
 Clock = Callable[[], datetime]
 
 
@@ -122,7 +123,7 @@ def _may_enter() -> bool:
     return TradingControl.objects.filter(pk=1, state=TradingState.ACTIVE.value).exists()
 
 
-def send(recorded: Recorded, *, venue: Venue) -> Sequence[ExecutionReport] | VenueError:
+def send(recorded: Recorded, *, venue: Venue) -> Answer:
     """Send one claimed intent and give the venue's reports, or the error that says what is known.
 
     Touches no database, so that it can run in a sender thread.
@@ -135,35 +136,30 @@ def send(recorded: Recorded, *, venue: Venue) -> Sequence[ExecutionReport] | Ven
         return error
 
 
-def book(
-    recorded: Recorded,
-    answer: Sequence[ExecutionReport] | VenueError,
-    *,
-    now: datetime,
-    market: MarketView | None,
-) -> None:
-    """Book the answer to a sent intent. An unknown outcome stays SUBMITTED, for reconcile to ask."""
-    if isinstance(answer, VenueUncertain):
-        log.warning("order.unknown", extra={"trade_id": recorded.trade_id, "error": str(answer)})
-    elif isinstance(answer, VenueError):
-        refused = isinstance(answer, VenueRefused)
-        expire_unsent(
-            recorded.orders,
-            reason=str(answer) if refused else NOT_SENT,
-            now=now,
-            status=OrderStatus.REJECTED if refused else OrderStatus.EXPIRED,
-        )
-    else:
-        apply_reports(answer, now=now, market=market)
+def book(answers: Sequence[tuple[Recorded, Answer]], *, now: datetime, market: MarketView | None) -> None:
+    """Book answers to sent intents. An unknown outcome stays SUBMITTED, for reconcile to ask."""
+    reports: list[ExecutionReport] = []
+    for recorded, answer in answers:
+        if isinstance(answer, VenueUncertain):
+            log.warning("order.unknown", extra={"trade_id": recorded.trade_id, "error": str(answer)})
+        elif isinstance(answer, VenueError):
+            refused = isinstance(answer, VenueRefused)
+            expire_unsent(
+                recorded.orders,
+                reason=str(answer) if refused else NOT_SENT,
+                now=now,
+                status=OrderStatus.REJECTED if refused else OrderStatus.EXPIRED,
+            )
+        else:
+            reports += answer
+    apply_reports(reports, now=now, market=market)
 
 
-def submit(
-    recorded: Recorded, *, venue: Venue, market: MarketView | None, clock: Clock
-) -> Sequence[ExecutionReport] | VenueError | None:
+def submit(recorded: Recorded, *, venue: Venue, market: MarketView | None, clock: Clock) -> Answer | None:
     """Claim, send and book one recorded intent. Gives None when it was not ours to send."""
     claimed = claim([recorded], now=clock())
     if not claimed:
         return None
     answer = send(claimed[0], venue=venue)
-    book(claimed[0], answer, now=clock(), market=market)
+    book([(claimed[0], answer)], now=clock(), market=market)
     return answer

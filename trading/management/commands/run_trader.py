@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from trading import bootstrap
 from trading.management.supervisor.celery_worker import run_worker
 
 THREADS = 4
@@ -26,4 +27,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGTERM, then finish what was begun."""
+        bootstrap.warm_up()
         sys.exit(run_worker(name="trader", queue="trading", threads=options["threads"]))
