@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from trading.paper.markets.base import WarmRow
+from trading.paper.market_sink import WarmRow
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 INTERVAL_MS = {

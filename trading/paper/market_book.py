@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from trading.paper.markets.base import Levels
+from trading.paper.market_sink import Levels
 from trading.paper.tape import text8
 
 EMPTY_SIDE = (Decimal(0), Decimal(0))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trading.paper.catalogue import Catalogue
 from trading.paper.config import ConfigError, PaperConfig
-from trading.paper.markets.base import Clock, Market
+from trading.paper.market_sink import Clock, Market
 from trading.paper.markets.candle_files import find_files
 from trading.paper.markets.candles import open_candle_market
 from trading.paper.markets.mirror import MirrorMarket

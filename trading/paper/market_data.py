@@ -14,10 +14,10 @@ from trading.paper.klines import KlineStore
 from trading.paper.market_book import PublicBook
 from trading.paper.market_payloads import KlineKey, aggregate_payload, kline_payload, trade_payload
 from trading.paper.market_queries import Queries
+from trading.paper.market_sink import Clock, Levels, to_units
 from trading.paper.market_streams import ALL_MINI, DIFF_CADENCES, StreamName, mini_round, parse_name, payload
 from trading.paper.market_streams import names_of as stream_names_of
 from trading.paper.market_symbol import SymbolMarket
-from trading.paper.markets.base import Clock, Levels, to_units
 from trading.paper.tape import Tape
 
 Message = tuple[str, Any]

@@ -23,9 +23,9 @@ from trading.paper.errors import (
 )
 from trading.paper.klines import DAY, HOUR, INTERVAL_MS, MINUTE, Candle, open_of
 from trading.paper.market_payloads import average_price, change_fields, kline_row, unit_text, window_fields
+from trading.paper.market_sink import Clock
 from trading.paper.market_streams import AVERAGE_MS
 from trading.paper.market_symbol import SymbolMarket
-from trading.paper.markets.base import Clock
 from trading.paper.tape import text8
 
 SYMBOL_STATUSES = ("TRADING", "HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY")

@@ -21,7 +21,7 @@ from trading.paper.config import ConfigError, PaperConfig
 from trading.paper.control import add_control_routes
 from trading.paper.engine import Engine
 from trading.paper.market_choice import choose_market, listed_symbols
-from trading.paper.markets.base import Market, MarketDataError
+from trading.paper.market_sink import Market, MarketDataError
 from trading.paper.rest import RestDoor
 from trading.paper.socket_doors import SocketDoors
 from trading.paper.store import Store, StoreError

@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 import orjson
 
 from trading.paper.engine import Engine
-from trading.paper.markets.base import Market
+from trading.paper.market_sink import Market
 from trading.paper.snapshots import merge
 
 REWRITE_BYTES = 16 << 20

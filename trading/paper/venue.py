@@ -30,7 +30,7 @@ from trading.paper.faults_calls import CALL_FAULTS
 from trading.paper.faults_streams import STREAM_FAULTS
 from trading.paper.limits import Limits
 from trading.paper.market_data import MarketData
-from trading.paper.markets.base import Levels, Market
+from trading.paper.market_sink import Levels, Market
 from trading.paper.routes import Target
 from trading.paper.sockets import POLICY_VIOLATION, Rhythm, SocketRegister
 from trading.paper.store import Store

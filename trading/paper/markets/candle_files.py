@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from trading.paper.klines import INTERVAL_MS
-from trading.paper.markets.base import MarketDataError
+from trading.paper.market_sink import MarketDataError
 
 COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 _NAME = re.compile(r"^([A-Z0-9]{2,20})-([0-9]{1,2}[smhdw])-([0-9]{8})-([0-9]{8})\.csv(\.gz)?$")

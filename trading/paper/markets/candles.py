@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trading.paper.klines import INTERVAL_MS
-from trading.paper.markets.base import Clock, MarketDataError, MarketSink, WarmRow, to_units
+from trading.paper.market_sink import Clock, MarketDataError, MarketSink, WarmRow, to_units
 from trading.paper.markets.candle_files import CandleFile, StoredCandle, find_files, read_candles
 from trading.paper.markets.ladder import Ladder
 from trading.paper.markets.synthetic import Facts

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from trading.paper.markets.base import Levels, MarketSink
+from trading.paper.market_sink import Levels, MarketSink
 
 LEVELS = 20
 KNOWN_LEVELS = 400  # remembered beyond the best; deeper ones are forgotten

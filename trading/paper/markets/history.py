@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from trading.paper.markets.base import UNITS, WarmRow
+from trading.paper.market_sink import UNITS, WarmRow
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from trading.paper.markets.base import Levels
+from trading.paper.market_sink import Levels
 
 LEVELS = 20
 POOL = 32

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
-from trading.paper.markets.base import Clock, MarketSink, WarmRow, to_units
+from trading.paper.market_sink import Clock, MarketSink, WarmRow, to_units
 from trading.paper.markets.frames import FrameReader
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from trading.paper.markets.base import Clock, MarketSink
+from trading.paper.market_sink import Clock, MarketSink
 from trading.paper.markets.history import seeded_history
 from trading.paper.markets.ladder import Ladder
 

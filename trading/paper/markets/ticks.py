@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from trading.paper.markets.base import Clock, MarketDataError, MarketSink
+from trading.paper.market_sink import Clock, MarketDataError, MarketSink
 from trading.paper.markets.frames import FrameReader
 
 LONGEST_SILENCE_MS = 60_000.0

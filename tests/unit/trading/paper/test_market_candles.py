@@ -12,7 +12,7 @@ import pytest
 
 from trading.paper.catalogue import default_catalogue
 from trading.paper.market_data import MarketData
-from trading.paper.markets.base import Levels, MarketDataError
+from trading.paper.market_sink import Levels, MarketDataError
 from trading.paper.markets.candle_files import StoredCandle, find_files, read_candles
 from trading.paper.markets.candles import CandleMarket, open_candle_market, path_of
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from trading.paper.klines import CAPACITY, INTERVAL_MS, LONG_CAPACITY, KlineStore, end_of, open_of
-from trading.paper.markets.base import UNITS, WarmRow
+from trading.paper.market_sink import UNITS, WarmRow
 
 MONDAY = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) * 1000
 

@@ -10,7 +10,7 @@ import pytest
 
 from trading.paper.catalogue import Catalogue, default_catalogue
 from trading.paper.market_data import MarketData
-from trading.paper.markets.base import Levels
+from trading.paper.market_sink import Levels
 from trading.paper.markets.synthetic import SyntheticMarket
 
 NOW = 1_704_067_200_123

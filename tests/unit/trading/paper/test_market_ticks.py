@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from trading.paper.markets.base import Levels, MarketDataError
+from trading.paper.market_sink import Levels, MarketDataError
 from trading.paper.markets.mirror import MirrorMarket, stream_url
 from trading.paper.markets.ticks import TickMarket, read_frames, symbols_of, tick_files
 
