@@ -40,6 +40,12 @@ def postgres_server() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The private cluster is thrown away whole; a drop would fail on the connection of a thread."""
+    return ON_POSTGRES
+
+
 @pytest.fixture(scope="session", autouse=True)
 def redis_server() -> Iterator[str]:
     """A private Redis on the socket that the settings name; gives its address."""
