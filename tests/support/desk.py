@@ -87,7 +87,7 @@ class EngineVenue:
     """Implements the Venue port on the paper engine. Faults: what the next submissions meet.
 
     `lose_replies`: executed, but the answer is lost. `lose_requests`: never arrives, and nobody knows.
-    `unavailable`: certainly not sent. `refuse`: refused with this text.
+    `unavailable`: certainly not sent. `refuse`: refused with this text; `refuse_lists`: every order list is.
     """
 
     engine: Engine
@@ -96,6 +96,7 @@ class EngineVenue:
     lose_requests: int = 0
     unavailable: int = 0
     refuse: list[str] = field(default_factory=list)
+    refuse_lists: str = ""
     sent: list[str] = field(default_factory=list)
 
     def submit_order(self, intent: OrderIntent) -> ExecutionReport:
@@ -105,6 +106,8 @@ class EngineVenue:
 
     def submit_list(self, intent: ListIntent) -> Sequence[ExecutionReport]:
         """Place an order list."""
+        if self.refuse_lists:
+            raise VenueRefused(self.refuse_lists, code=-2010)
         method = f"orderList.place.{intent.kind.value.lower()}"
         return decode.list_reply(self._place(method, encode.order_list(intent), intent.client_list_id))
 

@@ -97,9 +97,7 @@ def test_an_exit_of_unknown_outcome_is_asked_for_and_never_sent_again(scene: Sce
 def test_protection_that_is_refused_sells_the_position(scene: Scene) -> None:
     scene.quote("DOGEUSDT", "0.3000", "0.3001", qty="1000000")
     a_worker(scene, "DOGEUSDT")
-    scene.venue.refuse = []
-    original = scene.venue.submit_list
-    scene.venue.submit_list = lambda intent: (scene.venue.refuse.append("refused"), original(intent))[1]  # type: ignore[method-assign, func-returns-value]
+    scene.venue.refuse_lists = "Account has insufficient balance for requested action."
 
     turn(scene, "DOGEUSDT")
 
