@@ -7,13 +7,15 @@ belongs to the commands' answers.
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
+from pythonjsonlogger.json import JsonFormatter
 
 MAX_BYTES = 10_000_000
 KEPT_FILES = 3
@@ -25,17 +27,61 @@ _SECRET_IN_TEXT = re.compile(
     r"((?:signature|apiKey|api_key|secret|listenKey|password|token)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',}]+",
     re.IGNORECASE,
 )
+_KEYS = {
+    "message": "event",
+    "levelname": "level",
+    "name": "logger",
+    "asctime": "at",
+    "exc_info": "exception",
+    "stack_info": "stack",
+}
 _URL_PASSWORD = re.compile(r"(\w+://[^:/@\s]*:)[^@/\s]+@")
 
 
-def mask_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide values of secret-looking fields, and secret-looking parts of texts."""
-    for name, value in event.items():
-        if _SECRET_FIELD.search(name):
-            event[name] = MASK
-        elif isinstance(value, str):
-            event[name] = mask_text(value)
-    return event
+class JsonLines(JsonFormatter):
+    """One JSON object per event: `event`, `level`, `logger`, `at`, the fields, and `exception`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ("message", "levelname", "name", "asctime"), rename_fields=_KEYS, json_default=_as_text
+        )
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 -- logging's name
+        """Give the moment of the event in UTC, ISO 8601."""
+        at = datetime.fromtimestamp(record.created, tz=UTC)
+        return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Hide values of secret-looking fields, and secret-looking parts of texts and tracebacks."""
+        log_data["level"] = str(log_data["level"]).lower()
+        return {name: _masked(name, value) for name, value in log_data.items()}
+
+
+class TerminalLines(JsonLines):
+    """The same for a person: one plain line with `name=value` fields, a traceback below it."""
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        """Write a record that is masked already."""
+        below = [log_data.pop(name) for name in ("exception", "stack") if name in log_data]
+        at, level, event, logger = (str(log_data.pop(name)) for name in ("at", "level", "event", "logger"))
+        fields = [f"{name}={_shown(value)}" for name, value in log_data.items()]
+        return "\n".join([" ".join([at, f"[{level:<8}]", event, f"[{logger}]", *fields]), *below])
+
+
+def _masked(name: str, value: Any) -> Any:
+    if _SECRET_FIELD.search(name):
+        return MASK
+    return mask_text(value) if isinstance(value, str) else value
+
+
+def _as_text(value: Any) -> str:
+    return mask_text(repr(value))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str) and value and not re.search(r"[\s=\"']", value):
+        return value
+    return _as_text(value)
 
 
 def mask_text(text: str) -> str:
@@ -75,8 +121,8 @@ def build_config(*, folder: Path, process: str | None, level: str) -> dict[str, 
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "json": _formatter(structlog.processors.JSONRenderer(sort_keys=False)),
-            "terminal": _formatter(_terminal_renderer()),
+            "json": {"()": JsonLines},
+            "terminal": {"()": TerminalLines},
         },
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": level},
@@ -95,44 +141,3 @@ def build_config(*, folder: Path, process: str | None, level: str) -> dict[str, 
             )
         },
     }
-
-
-def _terminal_renderer() -> structlog.dev.ConsoleRenderer:
-    # Plain tracebacks: the decorated ones print local variables, and one of those may be a secret.
-    plain = structlog.dev.plain_traceback
-    return structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)
-
-
-def _formatter(renderer: Any) -> dict[str, Any]:
-    render: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if isinstance(renderer, structlog.processors.JSONRenderer):
-        render.append(structlog.processors.format_exc_info)
-    return {
-        "()": structlog.stdlib.ProcessorFormatter,
-        "foreign_pre_chain": [*_shared_processors(), structlog.stdlib.ExtraAdder()],
-        "processors": [*render, mask_secrets, renderer],
-    }
-
-
-def _shared_processors() -> list[Any]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-    ]
-
-
-def configure_structlog() -> None:
-    """Send events of `structlog.get_logger()` through the standard loggers, so that both look alike."""
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_shared_processors(),
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )

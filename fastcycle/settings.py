@@ -233,5 +233,4 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 # ---------------------------------------------------------------------------------------------- logging
 
 LOG_LEVEL = env.choice("LOG_LEVEL", allowed=("debug", "info", "warning", "error"), default="info").upper()
-logs.configure_structlog()
 LOGGING = logs.build_config(folder=LOGS_DIR, process=logs.process_name(sys.argv), level=LOG_LEVEL)

@@ -6,6 +6,7 @@ process: a forked child makes its own, because connections and threads do not su
 
 import functools
 import json
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -14,7 +15,6 @@ from datetime import UTC, datetime
 
 import redis
 import redis.asyncio
-import structlog
 from django.conf import settings
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ConstantBackoff
@@ -30,7 +30,7 @@ from trading.market.cache import MarketCache, MarketWriter
 from trading.services.context import Desk, Limits
 from trading.services.roster import Roster
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 SENDERS = 20
 REDIS_TIMEOUT_S = 2.0
@@ -65,7 +65,7 @@ def warm_up() -> None:
     try:
         get_venue().sync_clock()
     except VenueError as error:
-        log.warning("warm_up_postponed", error=str(error))
+        log.warning("warm_up_postponed", extra={"error": str(error)})
     desk.roster.refresh(desk.clock())
 
 
@@ -155,7 +155,7 @@ def _user_stream_is_up() -> bool:
     try:
         status = get_redis().get(USER_STREAM_KEY)
     except redis.RedisError as error:
-        log.warning("user_stream_unknown", error=str(error))
+        log.warning("user_stream_unknown", extra={"error": str(error)})
         return False
     return isinstance(status, bytes) and json.loads(status).get("connected") is True
 

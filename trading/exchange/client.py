@@ -8,6 +8,7 @@ repeats a call, and never lets a key, a signature or a full URL into an error or
 import asyncio
 import contextlib
 import copy
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,6 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import structlog
 from binance.client import Client
 from urllib3 import HTTPConnectionPool
 
@@ -32,7 +32,7 @@ from trading.exchange.session import LeanSession, open_pool
 from trading.exchange.signing import Signer
 from trading.exchange.throttle import CallClass, Throttle
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 # Weights of binance-spot-api-docs rest-api.md, read 2026-07.
 WEIGHT_ORDER = 1
@@ -215,7 +215,7 @@ class BinanceVenue:
         }
         # Said once, not at every refresh.
         if any(surprise.values()) and surprise != self._surprise:
-            log.warning("exchange_info_partly_unknown", **surprise)
+            log.warning("exchange_info_partly_unknown", extra=surprise)
         self._surprise = surprise
         return listed.instruments
 

@@ -7,6 +7,7 @@ Source: binance-spot-api-docs, web-socket-streams.md, read 2026-07.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -14,7 +15,6 @@ from typing import Any
 
 import aiohttp
 import orjson
-import structlog
 
 from trading.domain.market import Candle
 from trading.domain.ports import Clock
@@ -22,7 +22,7 @@ from trading.exchange.decode_market import QuoteTexts, kline_frame, quote_texts,
 from trading.exchange.fields import Payload, UnknownMessage
 from trading.exchange.sockets import SupervisedSocket
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 STREAMS_PER_CONNECTION = 200  # the venue allows 1024; fewer lose less when one connection is cut
 CONTROL_EVERY_S = 0.25  # the venue cuts a client that sends more than five messages a second
@@ -135,7 +135,7 @@ class MarketStream:
                 self.unknown[kind] += 1
         except UnknownMessage as error:
             self.unknown[type(error).__name__] += 1
-            log.warning("market_frame_unreadable", error=str(error))
+            log.warning("market_frame_unreadable", extra={"error": str(error)})
 
 
 class _Connection:
@@ -205,7 +205,7 @@ class _Connection:
             self._answered.set()
             return
         self._stream.unknown["answer"] += 1
-        log.warning("market_stream_answer", socket=self.socket.name, answer=str(answer)[:200])
+        log.warning("market_stream_answer", extra={"socket": self.socket.name, "answer": str(answer)[:200]})
 
 
 def _take(names: set[str], count: int) -> set[str]:

@@ -5,18 +5,18 @@ It knows nothing of what the messages mean.
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import aiohttp
-import structlog
 
 from trading.domain.ports import Clock
 from trading.domain.values import to_ms
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 0.1
 MAX_DELAY_S = 5.0
@@ -92,7 +92,7 @@ class SupervisedSocket:
     def renew(self, reason: str) -> None:
         """Close the connection so that a new one is made; without one this does nothing."""
         if self._ws is not None and not self._ws.closed:
-            log.info("socket_renewed", socket=self.name, reason=reason)
+            log.info("socket_renewed", extra={"socket": self.name, "reason": reason})
             self._closing = asyncio.ensure_future(self._ws.close())
 
     async def _hold(self, session: aiohttp.ClientSession) -> float:
@@ -109,10 +109,10 @@ class SupervisedSocket:
             async with ws:
                 opened_s = self._opened(ws)
                 await self._read(ws)
-            log.warning("socket_closed", socket=self.name, code=ws.close_code)
+            log.warning("socket_closed", extra={"socket": self.name, "code": ws.close_code})
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self._status.failures += 1
-            log.warning("socket_failed", socket=self.name, error=type(error).__name__)
+            log.warning("socket_failed", extra={"socket": self.name, "error": type(error).__name__})
         finally:
             lived_s = self._closed(opened_s)
         return lived_s
@@ -135,13 +135,16 @@ class SupervisedSocket:
         try:
             self._on_text(data, arrived_ms)
         except Exception:  # the rim of the socket: one message must not end the stream
-            log.exception("socket_message_failed", socket=self.name)
+            log.exception("socket_message_failed", extra={"socket": self.name})
 
     async def _greet(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         try:
             await self._on_open(ws)
         except Exception as error:  # noqa: BLE001 -- the rim: whatever went wrong, a new connection is tried
-            log.warning("socket_opening_failed", socket=self.name, error=f"{type(error).__name__}: {error}")
+            log.warning(
+                "socket_opening_failed",
+                extra={"socket": self.name, "error": f"{type(error).__name__}: {error}"},
+            )
             await ws.close()
 
     async def _watch(self, ws: aiohttp.ClientWebSocketResponse) -> None:
@@ -149,9 +152,11 @@ class SupervisedSocket:
             await asyncio.sleep(WATCH_EVERY_S)
             now_s = time.monotonic()
             if now_s - self._opened_s > MAX_AGE_S:
-                log.info("socket_renewed", socket=self.name, reason="age")
+                log.info("socket_renewed", extra={"socket": self.name, "reason": "age"})
             elif self.is_expecting and now_s - self._heard_s > self._silence_limit_s:
-                log.warning("socket_silent", socket=self.name, seconds=round(now_s - self._heard_s, 1))
+                log.warning(
+                    "socket_silent", extra={"socket": self.name, "seconds": round(now_s - self._heard_s, 1)}
+                )
                 self._status.silences += 1
                 # A quiet market is not worth a storm of reconnects.
                 self._silence_limit_s = min(self._silence_limit_s * 2, MAX_SILENCE_S)
@@ -165,7 +170,7 @@ class SupervisedSocket:
         self._opened_s = self._heard_s = time.monotonic()
         self._status.connected = True
         self._status.connected_at_ms = to_ms(self._clock())
-        log.info("socket_connected", socket=self.name)
+        log.info("socket_connected", extra={"socket": self.name})
         return self._opened_s
 
     def _closed(self, opened_s: float) -> float:

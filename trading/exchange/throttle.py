@@ -7,6 +7,7 @@ what was learned from answers travels with the next reservation.
 Source of the windows (aligned to the clock, not sliding): binance-spot-api-docs, rest-api.md, "LIMITS".
 """
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -15,12 +16,11 @@ from enum import Enum
 from typing import Any, Protocol
 
 import redis
-import structlog
 
 from trading.domain.ports import Clock, VenueUnavailable
 from trading.exchange.faults import CODE_ORDER_LIMIT
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 PREFIX = "fc:api:"
 REQUESTS_1M = 600
@@ -145,7 +145,9 @@ class Throttle:
             spent = self._run(call.value, weight=weight, orders=orders)
         except redis.RedisError as error:
             if call in (CallClass.EXIT, CallClass.CANCEL):
-                log.warning("throttle_without_redis", call=call.name, error=type(error).__name__)
+                log.warning(
+                    "throttle_without_redis", extra={"call": call.name, "error": type(error).__name__}
+                )
                 return
             raise VenueUnavailable("the request budget cannot be read") from error
         if spent:
@@ -167,7 +169,7 @@ class Throttle:
             if is_due:
                 self._run(1.0, weight=0, orders=0)
         except redis.RedisError as error:
-            log.warning("throttle_without_redis", error=type(error).__name__)
+            log.warning("throttle_without_redis", extra={"error": type(error).__name__})
 
     def _run(self, share: float, *, weight: int, orders: int) -> str:
         with self._lock:
@@ -202,7 +204,10 @@ class Throttle:
         # The order count is the account's and leaves queries and cancels free; all else is the address's.
         seconds = _header_number(answer, "Retry-After") or DEFAULT_BAN_S[answer.status_code]
         name = "orders_blocked" if code == CODE_ORDER_LIMIT else "blocked"
-        log.warning("venue_retry_after", budget=name, seconds=seconds, status=answer.status_code, code=code)
+        log.warning(
+            "venue_retry_after",
+            extra={"budget": name, "seconds": seconds, "status": answer.status_code, "code": code},
+        )
         self._redis.set(PREFIX + name, code or 0, px=seconds * 1000)
 
     def _minute(self) -> int:

@@ -9,13 +9,13 @@ read 2026-07.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import aiohttp
-import structlog
 
 from trading.domain.ports import Clock
 from trading.domain.values import to_ms
@@ -26,7 +26,7 @@ from trading.exchange.signing import Signer
 from trading.exchange.sockets import SupervisedSocket
 from trading.exchange.ws_api import WsApi, WsApiLost, signed_params
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 PING_EVERY_S = 5.0
 ANSWER_S = 5.0
@@ -94,7 +94,7 @@ class UserStream:
         params = signed_params({}, api_key=self._api_key, signer=self._signer, timestamp_ms=timestamp_ms)
         result = await api.request("userDataStream.subscribe.signature", params, timeout_s=ANSWER_S)
         self._subscription_id = whole(result, "subscriptionId")
-        log.info("user_stream_subscribed", subscription_id=self._subscription_id)
+        log.info("user_stream_subscribed", extra={"subscription_id": self._subscription_id})
         self._on_resync(CONNECTED)
         while True:
             await asyncio.sleep(self._ping_every_s)
@@ -115,12 +115,12 @@ class UserStream:
             if message is not None:
                 self._hear_event(message.get("subscriptionId"), message.get("event"))
         except WsApiLost as error:
-            log.warning("user_stream_lost", error=str(error))
+            log.warning("user_stream_lost", extra={"error": str(error)})
             self._socket.renew("lost")
         except UnknownMessage as error:
             # It may have been a fill: what cannot be read must be asked for.
             self.unknown["event"] += 1
-            log.warning("user_stream_unreadable", error=str(error))
+            log.warning("user_stream_unreadable", extra={"error": str(error)})
             self._on_resync(UNREADABLE)
 
     def _hear_event(self, subscription_id: object, payload: object) -> None:

@@ -5,17 +5,17 @@ a clean end on SIGTERM and SIGINT.
 """
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 
-import structlog
 from django.conf import settings
 from setproctitle import setproctitle
 from uvloop import new_event_loop
 
 from trading.management.supervisor.heartbeat import Heartbeat
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 TOUCH_EVERY_S = 1.0
 
@@ -25,7 +25,7 @@ def run_role(name: str, main: Callable[[], Awaitable[None]]) -> None:
     setproctitle(f"fast-cycle: {name}")
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_run(name, main))
-    log.info("role_stopped", role=name)
+    log.info("role_stopped", extra={"role": name})
 
 
 async def _run(name: str, main: Callable[[], Awaitable[None]]) -> None:

@@ -5,6 +5,7 @@ any length in one round trip and no parsing. The feed is the only writer. Reader
 moment of arrival; whether that is fresh enough is theirs to judge.
 """
 
+import logging
 import struct
 import threading
 from collections import Counter
@@ -14,13 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import redis
 import redis.asyncio
-import structlog
 
 from trading.domain.market import INTERVAL_S, Candle, Quote
 from trading.domain.signals import Candles
 from trading.domain.values import InvalidNumber, from_ms, to_decimal
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 QUOTES_KEY = "fc:quotes"
 CANDLES_PREFIX = "fc:candles:"
@@ -185,7 +185,7 @@ def _readable(symbol: str, row: bytes | str) -> Quote | None:
     try:
         return parse_quote(symbol, _plain(row))
     except (InvalidNumber, ValueError) as error:
-        log.warning("quote_unreadable", symbol=symbol, error=str(error))
+        log.warning("quote_unreadable", extra={"symbol": symbol, "error": str(error)})
         return None
 
 

@@ -6,10 +6,10 @@ later.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-import structlog
 from redis import RedisError
 
 from trading.domain.market import INTERVAL_S, Candle
@@ -19,7 +19,7 @@ from trading.market.cache import KEPT_ROWS, TRIM_AT_ROWS, MarketWriter
 from trading.market.together import run_together
 from trading.market.tracks import Track, Verdict
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 OnAppend = Callable[[Candle, int], None]
@@ -116,10 +116,10 @@ class Histories:
             try:
                 await self._fetch(track)
             except (VenueError, RedisError) as error:
-                log.warning("history_postponed", history=track.key, error=str(error))
+                log.warning("history_postponed", extra={"history": track.key, "error": str(error)})
                 track.postpone(to_ms(self._clock()))
             except Exception:  # the rim of the loop: one symbol must not end all histories
-                log.exception("history_failed", history=track.key)
+                log.exception("history_failed", extra={"history": track.key})
                 track.postpone(to_ms(self._clock()))
             finally:
                 track.is_fetching = False

@@ -6,6 +6,7 @@ thread and never holds up the frames. It decides nothing about trading.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
-import structlog
 from redis import RedisError
 
 from trading.domain.market import INTERVAL_S, Candle
@@ -24,7 +24,7 @@ from trading.market.histories import Histories, Key
 from trading.market.together import run_together
 from trading.market.triggers import TriggerWatch
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 FEED_KEY = "fc:feed"
 STATUS_EXPIRY_S = 15
@@ -205,7 +205,7 @@ class Feed:
         loop = asyncio.get_running_loop()
         wanted = frozenset(await loop.run_in_executor(self._readers, self._doors.list_subscriptions))
         if wanted != self._wanted:
-            log.info("subscriptions_changed", count=len(wanted), before=len(self._wanted))
+            log.info("subscriptions_changed", extra={"count": len(wanted), "before": len(self._wanted)})
             self._stream.set_subscriptions(wanted)
             dropped = self._histories.follow(wanted)
             self._wanted = wanted
@@ -253,9 +253,9 @@ class Feed:
             try:
                 await once()
             except RedisError as error:
-                log.warning("feed_without_redis", loop=name, error=str(error))
+                log.warning("feed_without_redis", extra={"loop": name, "error": str(error)})
                 await asyncio.sleep(SECOND_S / 4)
             except Exception:  # the rim of a loop: the others must go on, and this one with its next round
-                log.exception("feed_loop_failed", loop=name)
+                log.exception("feed_loop_failed", extra={"loop": name})
                 await asyncio.sleep(SECOND_S / 4)
             await asyncio.sleep(every_s)

@@ -5,6 +5,7 @@ event loop only listens, so that a slow database never costs the connection.
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -14,7 +15,6 @@ from typing import Any
 import orjson
 import redis
 import redis.asyncio
-import structlog
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
@@ -27,7 +27,7 @@ from trading.market.together import run_together
 from trading.services import reconcile
 from trading.services.executions import apply_balances, apply_reports
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 STATUS_EVERY_S = 1.0
 STATUS_EXPIRY_S = 15
@@ -69,7 +69,7 @@ async def _show_status(client: redis.asyncio.Redis, stream: UserStream, bookkeep
         try:
             await client.set(bootstrap.USER_STREAM_KEY, orjson.dumps(status), ex=STATUS_EXPIRY_S)
         except redis.RedisError as error:
-            log.warning("user_stream_status_lost", error=str(error))
+            log.warning("user_stream_status_lost", extra={"error": str(error)})
         await asyncio.sleep(STATUS_EVERY_S)
 
 
@@ -144,10 +144,10 @@ class Bookkeeper:
             reconcile.run(desk=bootstrap.get_desk(), reason=reason)
             self._wait_s = RETRY_S
         except VenueError as error:
-            log.warning("reconcile_postponed", reason=reason, error=str(error))
+            log.warning("reconcile_postponed", extra={"reason": reason, "error": str(error)})
             self._try_again(reason)
         except Exception:  # the rim of the thread: the database may be away
-            log.exception("reconcile_failed", reason=reason)
+            log.exception("reconcile_failed", extra={"reason": reason})
             self._try_again(reason)
 
     def _try_again(self, reason: str) -> None:
@@ -160,7 +160,9 @@ class Bookkeeper:
         try:
             self._write(reports, events)
         except Exception:  # the rim of the thread: one event must not keep the others out of the ledger
-            log.exception("booking_failed", subjects=[report.client_order_id for report in reports])
+            log.exception(
+                "booking_failed", extra={"subjects": [report.client_order_id for report in reports]}
+            )
             close_old_connections()
             for report in reports:
                 self._book_alone(report)
@@ -180,5 +182,5 @@ class Bookkeeper:
         try:
             self._write([report], [report])
         except Exception:  # the rim of the thread: reconcile asks for what this event would have told
-            log.exception("booking_failed", subjects=[report.client_order_id])
+            log.exception("booking_failed", extra={"subjects": [report.client_order_id]})
             close_old_connections()
