@@ -47,6 +47,11 @@ class Position:
         """Mean price received; zero before the first sale."""
         return self.sold_notional / self.sold_qty if self.sold_qty else ZERO
 
+    def held_cost(self) -> Decimal:
+        """Give what was paid for the part that is still held, in the quote asset."""
+        received = self.bought_qty - self.base_fees
+        return self.bought_notional * self.qty / received if received else ZERO
+
     def cash_flow(self) -> Decimal:
         """Quote asset that came in minus what went out, after quote fees."""
         return self.sold_notional - self.bought_notional - self.quote_fees

@@ -55,7 +55,7 @@ def figures(position: Position, *, fee_value: Decimal | None) -> TradeFigures:
         fee_value: Worth of the fees paid in third assets (quote asset); None when not known, which
             makes fees and PnL unknown rather than wrong.
 
-    The PnL counts what is still held as worth nothing: it is final only once the trade is flat.
+    The PnL is that of what was sold; what is still held (dust, in the end) keeps its share of the cost.
     """
     base_fee_value = position.base_fees * position.avg_entry_price
     known = fee_value is not None
@@ -66,5 +66,5 @@ def figures(position: Position, *, fee_value: Decimal | None) -> TradeFigures:
         entry_notional=position.bought_notional,
         exit_notional=position.sold_notional,
         fees=position.quote_fees + base_fee_value + (fee_value or ZERO) if known else None,
-        pnl=position.cash_flow() - (fee_value or ZERO) if known else None,
+        pnl=position.cash_flow() + position.held_cost() - (fee_value or ZERO) if known else None,
     )

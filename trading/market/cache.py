@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 QUOTES_KEY = "fc:quotes"
 CANDLES_PREFIX = "fc:candles:"
-TRIGGERS_KEY = "fc:triggers"
 HITS_KEY = "fc:cache:hits"
 MISSES_KEY = "fc:cache:misses"
 
@@ -109,12 +108,10 @@ class MarketCache:
 
 
 class Written(NamedTuple):
-    """What one flush found: rows in each history after appending, quotes that were not there before, and
-    the watched prices by symbol."""
+    """What one flush found: rows in each history after appending, and quotes that were not there before."""
 
     rows: list[int]
     new_quotes: int
-    triggers: dict[str, str]
 
 
 class MarketWriter:
@@ -124,18 +121,16 @@ class MarketWriter:
         self._redis = client
 
     async def flush(self, quotes: Mapping[str, str], candles: Sequence[Candle]) -> Written:
-        """Append candles, then write quotes, then read the watched prices, all in one round trip."""
+        """Append candles, then write quotes, in one round trip."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for candle in candles:
                 pipe.append(candles_key(candle.symbol, candle.interval), pack([candle]))
             if quotes:
                 fields: dict[Any, Any] = dict(quotes)
                 pipe.hset(QUOTES_KEY, mapping=fields)
-            pipe.hgetall(TRIGGERS_KEY)
             results = await pipe.execute()
         rows = [int(size) // ROW_BYTES for size in results[: len(candles)]]
-        triggers = {_plain(symbol): _plain(prices) for symbol, prices in results[-1].items()}
-        return Written(rows, int(results[-2]) if quotes else 0, triggers)
+        return Written(rows, int(results[-1]) if quotes else 0)
 
     async def replace(self, symbol: str, interval: str, candles: Sequence[Candle]) -> None:
         """Write a whole history anew."""

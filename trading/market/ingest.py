@@ -59,6 +59,7 @@ class FeedDoors:
     """Whom the feed asks and tells. All but `publish_prices` run in threads and may block."""
 
     list_subscriptions: Callable[[], Iterable[Key]]
+    list_triggers: Callable[[], dict[str, str]]
     publish_batch: Callable[[list[ClosedRow], int], None]
     publish_triggers: Callable[[list[str]], None]
     publish_prices: Callable[[Sequence[Price]], Awaitable[None]]
@@ -88,6 +89,7 @@ class Feed:
         self._candles: list[tuple[Candle, int]] = []
         self._closed: list[tuple[ClosedRow, int]] = []
         self._triggers = TriggerWatch()
+        self._watched: dict[str, str] = {}
         self._crossed: set[str] = set()
         self._flush_now = asyncio.Event()
         self._publish_now = asyncio.Event()
@@ -151,7 +153,7 @@ class Feed:
             # Redis lost what was stored, say by a restart: write every quote again.
             self._dirty |= self._quotes.keys()
         self._stored |= rows.keys()
-        self._check_triggers(written.triggers)
+        self._check_triggers()
         self._hand_on(appended)
         if candles:
             lengths = {
@@ -170,11 +172,11 @@ class Feed:
                 self._closed.append(((candle.symbol, candle.interval, candle.open_ms), arrived_ms))
                 self._publish_now.set()
 
-    def _check_triggers(self, triggers: dict[str, str]) -> None:
-        if not triggers:
+    def _check_triggers(self) -> None:
+        if not self._watched:
             return
-        bids = {symbol: quote[0][0] for symbol in triggers if (quote := self._quotes.get(symbol))}
-        crossed = self._triggers.crossed(triggers, bids, now_s=time.monotonic())
+        bids = {symbol: quote[0][0] for symbol in self._watched if (quote := self._quotes.get(symbol))}
+        crossed = self._triggers.crossed(self._watched, bids, now_s=time.monotonic())
         if crossed:
             self._crossed.update(crossed)
             self._publish_now.set()
@@ -210,6 +212,7 @@ class Feed:
             dropped = self._histories.follow(wanted)
             self._wanted = wanted
             await self._forget(dropped)
+        self._watched = await loop.run_in_executor(self._readers, self._doors.list_triggers)
         self._histories.ask_overdue()
         # Prices that stand still, and watched prices that are new, must meet too.
         self._flush_now.set()

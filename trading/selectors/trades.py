@@ -7,7 +7,8 @@ from decimal import Decimal
 from django.db.models import Count, Max, Sum
 
 from trading.domain.executions import Fill
-from trading.domain.orders import Side
+from trading.domain.instrument import ProtectionMode
+from trading.domain.orders import OrderStatus, Side
 from trading.domain.positions import Position, fold
 from trading.domain.trades import OPEN_STATES, TradeState
 from trading.models import FillRow, Order, Trade
@@ -27,6 +28,26 @@ def list_open() -> list[Trade]:
 def busy_symbols() -> set[str]:
     """Give the symbols of open trades."""
     return set(Trade.objects.filter(state__in=OPEN_STATE_NAMES).values_list("symbol", flat=True))
+
+
+def list_unprotected() -> list[str]:
+    """Give the symbols of open trades that hold something without protection and wait for no order."""
+    under_way = [OrderStatus.INITIALIZED.value, OrderStatus.SUBMITTED.value, OrderStatus.PENDING.value]
+    trades = Trade.objects.filter(state=TradeState.OPEN.value, is_protected=False)
+    return list(trades.exclude(orders__status__in=under_way).values_list("symbol", flat=True))
+
+
+def list_triggers() -> dict[str, str]:
+    """Give the prices of the bid that supervised trades wait for: symbol -> "stop|target".
+
+    The stop is left out where it rests at the venue.
+    """
+    trades = Trade.objects.filter(
+        state=TradeState.OPEN.value, protection=ProtectionMode.SUPERVISED.value
+    ).values_list("symbol", "is_protected", "stop_price", "take_profit_price")
+    return {
+        symbol: f"{'' if is_protected else stop}|{target}" for symbol, is_protected, stop, target in trades
+    }
 
 
 def list_closed(limit: int) -> list[Trade]:

@@ -16,7 +16,7 @@ from tests.support.desk import START, FixedClock
 from trading.domain.market import Candle
 from trading.domain.ports import VenueUnavailable
 from trading.domain.values import to_ms
-from trading.market.cache import TRIGGERS_KEY, MarketCache, MarketWriter, candles_key
+from trading.market.cache import MarketCache, MarketWriter, candles_key
 from trading.market.ingest import FEED_KEY, Feed, FeedDoors, OnCandle, OnQuote
 
 MINUTE = 60_000
@@ -40,6 +40,7 @@ class World:
     outages: int = 0
     batches: list[list[Any]] = field(default_factory=list)
     triggers: list[list[str]] = field(default_factory=list)
+    watched: dict[str, str] = field(default_factory=dict)
     prices: list[Any] = field(default_factory=list)
     publishing: threading.Event = field(default_factory=threading.Event)
     on_quote: OnQuote = field(init=False)
@@ -100,7 +101,11 @@ async def feeding(world: World, address: str) -> AsyncIterator[None]:
     """Run a feed on this world until the block ends."""
     client = redis.asyncio.Redis.from_url(address)
     doors = FeedDoors(
-        lambda: set(world.wanted), world.publish_batch, world.triggers.append, world.publish_prices
+        list_subscriptions=lambda: set(world.wanted),
+        list_triggers=lambda: world.watched,
+        publish_batch=world.publish_batch,
+        publish_triggers=world.triggers.append,
+        publish_prices=world.publish_prices,
     )
     feed = Feed(
         open_stream=world.open_stream,
@@ -229,7 +234,7 @@ async def test_a_crossed_price_is_told_even_when_the_market_stands_still(
     async with feeding(world, redis_server):
         await until(lambda: world.fetches == 1)
         world.quote("94")
-        redis_client.hset(TRIGGERS_KEY, mapping={"BTCUSDT": "95|", "ETHUSDT": "1|"})
+        world.watched = {"BTCUSDT": "95|", "ETHUSDT": "1|"}
         await until(lambda: bool(world.triggers))
 
     assert world.triggers[0] == ["BTCUSDT"]

@@ -14,7 +14,6 @@ from trading.market.cache import (
     KEPT_ROWS,
     MISSES_KEY,
     QUOTES_KEY,
-    TRIGGERS_KEY,
     MarketCache,
     MarketWriter,
     candles_key,
@@ -101,16 +100,11 @@ async def test_a_long_history_is_cut_to_its_newest_rows(
     assert (len(candles), candles.open_ms[-1]) == (KEPT_ROWS, 1199 * MINUTE)
 
 
-async def test_a_flush_tells_watched_prices_and_quotes_that_were_not_there(
-    writer: MarketWriter, redis_client: redis.Redis
-) -> None:
-    redis_client.hset(TRIGGERS_KEY, "BTCUSDT", "95|110")
-
+async def test_a_flush_tells_quotes_that_were_not_there(writer: MarketWriter) -> None:
     first = await writer.flush({"BTCUSDT": a_row(), "ETHUSDT": a_row()}, [])
     second = await writer.flush({"BTCUSDT": a_row("2")}, [])
 
     assert (first.new_quotes, second.new_quotes) == (2, 0)
-    assert second.triggers == {"BTCUSDT": "95|110"}
 
 
 async def test_what_is_forgotten_is_gone(writer: MarketWriter, redis_client: redis.Redis) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import redis
 import redis.asyncio
+from celery import current_app
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
@@ -24,6 +25,7 @@ from trading.domain.ports import VenueError
 from trading.exchange.user_stream import UserStream
 from trading.management.event_loop import run_role
 from trading.market.together import run_together
+from trading.selectors.trades import list_unprotected
 from trading.services import reconcile
 from trading.services.executions import apply_balances, apply_reports
 
@@ -36,6 +38,7 @@ MAX_RETRY_S = 15.0
 DRAIN_LIMIT_S = 5.0
 FAILED = "BOOKING_FAILED"
 MAX_TOGETHER = 200
+CALL_EXPIRES_S = 5  # the watchdog comes by itself every two seconds
 
 Heard = ExecutionReport | tuple[AssetBalance, ...]
 
@@ -170,13 +173,25 @@ class Bookkeeper:
 
     def _write(self, reports: Sequence[ExecutionReport], events: Sequence[Heard]) -> None:
         now = bootstrap.utc_now()
-        if reports:
-            apply_reports(reports, now=now, market=bootstrap.get_market())
+        if reports and apply_reports(reports, now=now, market=bootstrap.get_market()):
+            self._call_for_protection()
         # The newest word about an asset counts.
         newest = {each.asset: each for event in events if isinstance(event, tuple) for each in event}
         if newest:
             apply_balances(list(newest.values()), now=now)
         self.booked += len(events)
+
+    def _call_for_protection(self) -> None:
+        """Wake the watchdog for what was bought and has lost its exits, or never got them."""
+        symbols = list_unprotected()
+        if symbols:
+            current_app.send_task(
+                "trading.run_triggers",
+                kwargs={"symbols": symbols},
+                queue="trading",
+                ignore_result=True,
+                expires=CALL_EXPIRES_S,
+            )
 
     def _book_alone(self, report: ExecutionReport) -> None:
         try:

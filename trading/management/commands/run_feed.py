@@ -12,6 +12,7 @@ from django.db import close_old_connections
 from trading import bootstrap, events
 from trading.management.event_loop import run_role
 from trading.market.ingest import ClosedRow, Feed, FeedDoors
+from trading.selectors.trades import list_triggers
 from trading.selectors.workers import list_subscriptions
 
 QUEUE = "trading"
@@ -38,6 +39,7 @@ async def feed() -> None:
         clock=bootstrap.utc_now,
         doors=FeedDoors(
             list_subscriptions=read_subscriptions,
+            list_triggers=list_triggers,
             publish_batch=publish_batch,
             publish_triggers=publish_triggers,
             publish_prices=events.publish_prices,

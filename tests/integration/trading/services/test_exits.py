@@ -8,6 +8,7 @@ from tests.support.desk import Scene, a_scene
 from tests.support.trading import OPERATOR, a_worker, always, assert_ledger_agrees, prepare, turn
 from trading.domain.trades import ExitReason
 from trading.models import Order, Trade
+from trading.selectors.trades import list_triggers, list_unprotected
 from trading.services import upkeep, workers
 from trading.services.control import KillLevel, kill
 from trading.services.exits import exit_trade
@@ -38,7 +39,9 @@ def test_the_venue_leaves_the_trade_by_itself(scene: Scene, bid: str, ask: str, 
 
     trade = Trade.objects.get()
     assert (trade.state, trade.exit_reason) == ("CLOSED", reason)
-    assert trade.realised_pnl == scene.venue_totals()["USDT"] - 10_000
+    cost_of_dust = trade.entry_notional * trade.dust_qty / (trade.dust_qty + Decimal("0.9978"))
+    gained = scene.venue_totals()["USDT"] - 10_000 + cost_of_dust
+    assert trade.realised_pnl == pytest.approx(gained, abs=Decimal("1e-7"))
     assert_ledger_agrees(scene)
 
 
@@ -113,6 +116,7 @@ def test_protection_lost_to_a_stranger_is_put_back_by_the_watchdog(scene: Scene)
     scene.clock.advance(3)
     scene.pump()
     assert Trade.objects.get().is_protected is False
+    assert list_unprotected() == ["BTCUSDT"]
 
     upkeep.run(desk=scene.desk)
 
@@ -125,6 +129,7 @@ def test_a_supervised_target_is_sold_when_its_price_is_reached(scene: Scene) -> 
     scene.quote("LTCUSDT", "80.00", "80.01")
     a_worker(scene, "LTCUSDT")
     turn(scene, "LTCUSDT")
+    assert list_triggers() == {"LTCUSDT": "|80.42000000"}
 
     scene.quote("LTCUSDT", "81.00", "81.01")
     upkeep.run_triggers(["LTCUSDT"], desk=scene.desk)
