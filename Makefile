@@ -18,6 +18,7 @@ $(VENV)/.stamp-python:
 	@touch $@
 
 $(VENV)/.stamp-run: requirements.txt $(VENV)/.stamp-python
+	@echo "fast-cycle: installing into $(VENV), about a minute, once"
 	@$(PIP) install --require-hashes -r requirements.txt
 	@touch $@
 

@@ -140,14 +140,12 @@ def _stream_line(stream: Mapping[str, Any] | None) -> str:
     if stream is None:
         return "not known"
     state = "connected" if stream["connected"] else "NOT CONNECTED"
-    return (
-        f"{state}, newest message {_known(stream['age_ms'])} ms old, up {_known(stream['uptime_ratio'])} of 1"
-    )
+    return f"{state}, newest message {_known(stream['age_ms'])} ms old, up {_percent(stream['uptime_ratio'])}"
 
 
 def _api_line(api: Mapping[str, Any]) -> str:
     weight = f"weight {_known(api['weight_1m'])} of {_known(api['weight_limit'])}"
-    return f"{weight}, {_known(api['requests_1m'])} requests, {_known(api['errors_ratio'])} of 1 failed"
+    return f"{weight}, {_known(api['requests_1m'])} requests, {_percent(api['errors_ratio'])} failed"
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -165,3 +163,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> list[st
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
+
+
+def _percent(ratio: float | None) -> str:
+    return "?" if ratio is None else f"{ratio:.2%}"

@@ -215,7 +215,7 @@ class BinanceVenue:
         }
         # Said once, not at every refresh.
         if any(surprise.values()) and surprise != self._surprise:
-            log.warning("exchange_info_partly_unknown", extra=surprise)
+            log.info("exchange_info_partly_unknown", extra=surprise)
         self._surprise = surprise
         return listed.instruments
 

@@ -21,6 +21,9 @@ from trading.models import InstrumentRow, JournalEntry, Order, Trade, TradingCon
 RECENT = timedelta(hours=24)
 
 
+PLACES = Decimal("1e-8")
+
+
 class ClosedFigures(TypedDict):
     """Closed trades of one quote asset, amounts as exact text; trades of unknown PnL are counted apart."""
 
@@ -107,4 +110,5 @@ def database_answers() -> bool:
 
 
 def _text(number: Decimal | None) -> str:
-    return to_text(number) if number is not None else "0"
+    # A sum of SQLite carries the dust of its floats; what was summed has eight places.
+    return to_text(number.quantize(PLACES)) if number is not None else "0"
