@@ -45,10 +45,6 @@ class OrderNotFound(Exception):
     """The venue does not know the order (yet)."""
 
 
-class StaleMarketData(Exception):
-    """The newest value is older than a decision may use."""
-
-
 class Clock(Protocol):
     """The moment now, aware UTC."""
 

@@ -78,11 +78,6 @@ def add_bps(price: Decimal, bps: Decimal) -> Decimal:
     return price * (ONE + bps / BPS)
 
 
-def ratio_bps(part: Decimal, whole: Decimal) -> Decimal:
-    """Give part / whole in basis points; zero when the whole is zero."""
-    return ZERO if whole == 0 else part / whole * BPS
-
-
 def trade_key(worker_id: int, symbol: str, candle_open_at: datetime) -> str:
     """Give the 16 letters that name one decision of one worker, the same at every delivery.
 

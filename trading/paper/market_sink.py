@@ -63,11 +63,6 @@ class Market(Protocol):
         """Speak to the sink until cancelled, or until a replay has ended."""
 
 
-def flat_row(open_ms: int, span_ms: int, price: int) -> WarmRow:
-    """Make a candle in which nothing was traded."""
-    return WarmRow(open_ms, span_ms, price, price, price, price, 0, 0, 0, 0, 0)
-
-
 def to_units(value: Decimal) -> int:
     """Turn a Decimal into the integer units of WarmRow, cutting what is finer than 1e-8."""
     return int(value.scaleb(8))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 
 from django.db.models import Count, Max, Sum
 
@@ -105,12 +104,3 @@ def last_closed_at(worker_ids: list[int], symbols: list[str]) -> dict[tuple[int,
         .order_by()
     )
     return {(row["worker_id"], row["symbol"]): row["last"] for row in rows}
-
-
-def realised_pnl_total() -> Decimal | None:
-    """Give the realised PnL of all closed trades (quote asset); None when any of them is not known."""
-    closed = Trade.objects.filter(state=TradeState.CLOSED.value)
-    if closed.filter(realised_pnl__isnull=True).exists():
-        return None
-    total: Decimal | None = closed.aggregate(total=Sum("realised_pnl"))["total"]
-    return total or Decimal(0)

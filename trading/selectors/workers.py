@@ -128,11 +128,6 @@ def resolve_universes(
     return {key: resolve(config.universe, listed, barred=off, now=now) for key, config in configs.items()}
 
 
-def resolve_universe(config: WorkerConfig, *, now: datetime) -> list[str]:
-    """Give the symbols that one configuration may trade now."""
-    return resolve_universes({0: config}, now=now)[0]
-
-
 def list_subscriptions(*, now: datetime) -> set[tuple[str, str]]:
     """Give (symbol, interval) of everything that acting workers and open trades need.
 
