@@ -6,14 +6,16 @@ Afterwards entries are stopped, everything is sold, and the ledger is compared w
 import json
 import os
 import signal
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
 import redis
 
 from bench.latency import SYMBOLS, WILLING
-from bench.stack import Stack, ledger_differences, running, wait_until
+from bench.stack import Stack, ledger_differences, start, wait_until
 
 FORKED = ("web", "feed", "executions", "trader", "analyst", "beat")
 OPEN = ("NEW", "PENDING_NEW", "PARTIALLY_FILLED")
@@ -24,23 +26,39 @@ DOUBLED = """
 
 
 def measure(*, pause_s: float = 6.0, rounds: int = 2) -> dict[str, Any]:
-    """Kill every process so many times, then judge."""
-    with running("--symbols", SYMBOLS, "--seed", "5", "--balance", "USDT=1000000") as stack:
-        stack.delete_starters()
-        stack.create_worker(
-            "bench",
-            *("--strategy", "DIP_REVERSION", "--symbols", SYMBOLS, "--interval", "1s"),
-            *("--trade-notional", "100", "--budget", "100000", "--max-open-trades", "100"),
-            *("--take-profit-bps", "20", "--stop-loss-bps", "20", "--max-hold-s", "8"),
-            *("--max-spread-bps", "100", *(part for each in WILLING for part in ("--param", each))),
-        )
-        time.sleep(pause_s)
+    """Kill every process so many times, then the supervisor with all of them; start again and judge."""
+    options = ("--symbols", SYMBOLS, "--seed", "5", "--balance", "USDT=1000000")
+    with tempfile.TemporaryDirectory(prefix="fc-bench-") as folder:
         back: dict[str, list[float]] = {}
-        for _ in range(rounds):
-            for name in (*FORKED, "paper", "redis"):
-                back.setdefault(name, []).append(_kill(stack, name))
-                time.sleep(pause_s)
-        return {"back_s": {name: max(times) for name, times in back.items()}, **_judge(stack)}
+        with start(Path(folder), *options) as stack:
+            _begin(stack)
+            time.sleep(pause_s)
+            for _ in range(rounds):
+                for name in (*FORKED, "paper", "redis"):
+                    back.setdefault(name, []).append(_kill(stack, name))
+                    time.sleep(pause_s)
+            family = psutil.Process(stack.process.pid).children(recursive=True)
+            stack.process.kill()
+            gone, alive = psutil.wait_procs(family, timeout=10)
+        with start(Path(folder), *options) as stack:
+            return {
+                "back_s": {name: max(times) for name, times in back.items()},
+                "left_after_supervisor_was_killed": len(alive),
+                "ended_with_it": len(gone),
+                "ready_again_s": stack.ready_s,
+                **_judge(stack),
+            }
+
+
+def _begin(stack: Stack) -> None:
+    stack.delete_starters()
+    stack.create_worker(
+        "bench",
+        *("--strategy", "DIP_REVERSION", "--symbols", SYMBOLS, "--interval", "1s"),
+        *("--trade-notional", "100", "--budget", "100000", "--max-open-trades", "100"),
+        *("--take-profit-bps", "20", "--stop-loss-bps", "20", "--max-hold-s", "8"),
+        *("--max-spread-bps", "100", *(part for each in WILLING for part in ("--param", each))),
+    )
 
 
 def _kill(stack: Stack, name: str) -> float:
