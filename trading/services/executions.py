@@ -94,9 +94,12 @@ def _trades_with_news(reports: Sequence[ExecutionReport]) -> set[int]:
 
 
 def _is_news(order: Order, report: ExecutionReport) -> bool:
+    return order.status != report.status.value or _adds_facts(order, report)
+
+
+def _adds_facts(order: Order, report: ExecutionReport) -> bool:
     return (
-        order.status != report.status.value
-        or order.venue_order_id is None
+        order.venue_order_id is None
         or report.filled_qty > order.reported_qty
         or order.fills_missing
         or (order.left_at is None and report.request_left_at is not None)
@@ -117,8 +120,8 @@ def _book_status(order: Order, report: ExecutionReport, *, now: datetime) -> boo
     current = OrderStatus(order.status)
     wrongly_expired = order.reason in (NOT_FOUND, NOT_SENT)
     status = next_status(current, report.status, not_found=wrongly_expired)
-    if not _is_news(order, report) and status is current:
-        return False
+    if status is current and not _adds_facts(order, report):
+        return False  # stale, or told before
     # Reports may come out of order: the largest cumulative figure is the one that counts.
     order.reported_qty = max(order.reported_qty, report.filled_qty)
     order.fills_missing = order.reported_qty > order.filled_qty

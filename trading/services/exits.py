@@ -7,15 +7,15 @@ makes it. Never sells what the protection sold meanwhile: the cancel's answer de
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Max, Q, QuerySet
 
 from trading import events
 from trading.domain.entries import plan_market_exit
 from trading.domain.executions import ExecutionReport
-from trading.domain.orders import UNRESOLVED
+from trading.domain.orders import UNRESOLVED, OrderStatus
 from trading.domain.ports import OrderNotFound, Venue, VenueError
 from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
@@ -31,14 +31,20 @@ from trading.services.submit import record, submit
 log = logging.getLogger(__name__)
 
 _UNRESOLVED = [status.value for status in UNRESOLVED]
+_REFUSED = [OrderStatus.REJECTED.value, OrderStatus.EXPIRED.value]
+LONGEST_PAUSE_S = 60.0
 
 
 def exit_trade(trade_id: int, reason: ExitReason, *, desk: Desk) -> bool:
     """Leave a trade now. Tells whether it is flat afterwards; if not, call again.
 
+    A symbol that the venue has halted keeps its protection, and the call changes nothing.
+
     The reason is kept from the first call on. An unknown outcome ends the call: the order stays
     SUBMITTED, reconcile resolves it, and only then is another exit recorded.
     """
+    if not _is_sold_now(trade_id):
+        return False
     if not _mark_closing(trade_id, reason, now=desk.clock()):
         return True
     if not _cancel_orders(trade_id, desk=desk):
@@ -49,6 +55,11 @@ def exit_trade(trade_id: int, reason: ExitReason, *, desk: Desk) -> bool:
     _sell(trade, desk=desk)
     trade.refresh_from_db()
     return TradeState(trade.state) is TradeState.CLOSED
+
+
+def _is_sold_now(trade_id: int) -> bool:
+    """Tell whether the venue takes orders of the symbol; otherwise its protection is better left alone."""
+    return get_instrument(Trade.objects.values_list("symbol", flat=True).get(pk=trade_id)).is_trading
 
 
 def _mark_closing(trade_id: int, reason: ExitReason, *, now: datetime) -> bool:
@@ -108,7 +119,7 @@ def _sell(trade: Trade, *, desk: Desk) -> None:
     with transaction.atomic():
         locked = Trade.objects.select_for_update().get(pk=trade.pk)
         exits = Order.objects.filter(trade=locked, role=OrderRole.EXIT.value)
-        if exits.filter(status__in=_UNRESOLVED).exists():
+        if exits.filter(status__in=_UNRESOLVED).exists() or _was_just_refused(exits, now=desk.clock()):
             return
         intent = plan_market_exit(locked.key, exits.count(), qty=locked.qty, instrument=instrument)
         try:
@@ -117,6 +128,16 @@ def _sell(trade: Trade, *, desk: Desk) -> None:
         except IntegrityError:
             return  # another process recorded this very exit first, and sends it
     submit(recorded, venue=desk.venue, market=desk.market, clock=desk.clock)
+
+
+def _was_just_refused(exits: QuerySet[Order], *, now: datetime) -> bool:
+    """Tell whether to wait before the next attempt: 1 s after the first refusal, doubling to a minute."""
+    refused = exits.filter(status__in=_REFUSED)
+    last_at = refused.aggregate(last=Max("created_at"))["last"]
+    if last_at is None:
+        return False
+    pause_s = min(2.0 ** (refused.count() - 1), LONGEST_PAUSE_S)
+    return bool(now - last_at < timedelta(seconds=pause_s))
 
 
 def _book_dust(trade_id: int, *, now: datetime) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.support.desk import Scene, a_scene
 from tests.support.trading import OPERATOR, a_worker, always, assert_ledger_agrees, prepare, turn
 from trading.domain.trades import ExitReason
-from trading.models import Order, Trade
+from trading.models import InstrumentRow, Order, Trade
 from trading.selectors.trades import list_triggers, list_unprotected
 from trading.services import upkeep, workers
 from trading.services.control import KillLevel, kill
@@ -181,4 +181,33 @@ def test_fees_in_bnb_are_valued_and_keep_the_ledger_exact() -> None:
     trade = Trade.objects.get()
     assert trade.state == "CLOSED"
     assert trade.realised_pnl is not None
+    assert_ledger_agrees(scene)
+
+
+def test_a_halted_symbol_keeps_its_protection(scene: Scene) -> None:
+    a_worker(scene, max_hold_s=60)
+    turn(scene)
+    scene.pump()
+    InstrumentRow.objects.filter(symbol="BTCUSDT").update(status="HALT")
+    scene.clock.advance(61)
+
+    upkeep.run(desk=scene.desk)
+
+    trade = Trade.objects.get()
+    assert (trade.state, trade.is_protected) == ("OPEN", True)
+
+
+def test_a_refused_exit_is_tried_again_after_a_growing_pause(scene: Scene) -> None:
+    a_worker(scene)
+    turn(scene)
+    scene.venue.refuse = ["This order type is not possible in this trading phase."] * 3
+    trade_id = Trade.objects.get().pk
+
+    for seconds in (0.0, 0.5, 0.6, 1.0, 1.1):
+        scene.clock.advance(seconds)
+        exit_trade(trade_id, ExitReason.MANUAL, desk=scene.desk)
+
+    assert Order.objects.filter(role="EXIT", status="REJECTED").count() == 3
+    scene.clock.advance(5)
+    assert exit_trade(trade_id, ExitReason.MANUAL, desk=scene.desk)
     assert_ledger_agrees(scene)
