@@ -59,7 +59,7 @@ test-fast: setup  ## what needs no database and no process
 	@$(BIN)/pytest -q tests/unit $(ARGS)
 
 bench: setup  ## measure, and write what was measured
-	@$(BIN)/python manage.py bench $(ARGS)
+	@$(BIN)/python -m bench $(ARGS)
 
 run: $(VENV)/.stamp-run  ## the whole stack on this machine; ARGS="--port 8001" reaches `manage.py up`
 	@exec $(BIN)/python manage.py up $(ARGS)

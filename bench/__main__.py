@@ -40,13 +40,14 @@ def main() -> int:
     unknown = [name for name in names if name not in offered]
     if unknown or (options.data is None and {"candles", "ticks"} & set(names)):
         parser.error(f"names are {', '.join(offered)}; candles and ticks need --data")
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in names:
         result = {
             "measured_at": datetime.now(tz=UTC).isoformat(timespec="seconds"),
             **_machine(),
             **offered[name](),
         }
+        # Read now and not before: another measurement may have ended meanwhile.
+        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         kept[name] = result
         print(json.dumps({name: result}, indent=2))  # noqa: T201 -- a command
         RESULTS.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
