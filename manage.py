@@ -7,18 +7,22 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 from fastcycle.env import BadSetting
 
 
 def main() -> int:
-    """Run one management command; a setting that cannot be used ends it with one line."""
+    """Run one management command; what cannot be used ends it with one line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fastcycle.settings")
     try:
         execute_from_command_line(sys.argv)
     except BadSetting as error:
         sys.stderr.write(f"fast-cycle: {error}\n")
         return 2
+    except OperationalError as error:
+        sys.stderr.write(f"fast-cycle: the database cannot be used: {str(error).splitlines()[0]}\n")
+        return 1
     return 0
 
 

@@ -79,6 +79,14 @@ def secret(name: str, default: str = "") -> str:
         raise BadSetting(f"{name}_FILE cannot be read: {error.strerror}") from error
 
 
+def make_folder(path: Path, *, name: str) -> None:
+    """Make a folder that the setting `name` asks for."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    except OSError as error:
+        raise BadSetting(f"{name} must be a folder that can be written: {path}: {error.strerror}") from error
+
+
 def kept_secret(name: str, *, path: Path) -> str:
     """Give a secret from the environment, or the one made on the first start and kept in `path`."""
     value = secret(name)

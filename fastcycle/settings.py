@@ -29,7 +29,7 @@ SECRETS_DIR = FASTCYCLE_HOME / "secrets"
 # What `manage.py up` chose (ports, venue), so that `status` and the others speak to the same stack.
 RUN_FILE = FASTCYCLE_HOME / "run" / "up.env"
 for folder in (FASTCYCLE_HOME, LOGS_DIR, SECRETS_DIR, RUN_FILE.parent):
-    folder.mkdir(parents=True, exist_ok=True, mode=env.FOLDER_MODE)
+    env.make_folder(folder, name="FASTCYCLE_HOME")
 
 # ---------------------------------------------------------------------------------------------- venue
 

@@ -17,8 +17,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from trading.management.supervisor import first_start, home, roles, starters
 from trading.management.supervisor.redis_server import NoRedisServer
 from trading.management.supervisor.supervisor import StartFailed, StopRequested, Supervisor
+from trading.paper.config import ConfigError, parse_arguments
 
 LOCAL = "127.0.0.1"
+MAX_PORT = 65_535
+WRONG_USAGE = 2
 GROUND_LIMIT_S = 30.0
 READY_LIMIT_S = 60.0
 PAPER_OPTIONS = ("market", "data", "symbols", "speed", "seed", "balance")
@@ -43,6 +46,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Start, watch, stop; leave with status 1 where nothing could be started."""
         began_s = time.monotonic()
+        if not 1 <= options["port"] <= MAX_PORT:
+            raise CommandError(f"--port must be a whole number from 1 to {MAX_PORT}", returncode=WRONG_USAGE)
         try:
             lock = home.lock_home(settings.RUN_FILE.parent / "up.lock")
             home.demand_port(options["host"], options["port"], option="--port")
@@ -91,7 +96,12 @@ class Plan:
             return {}
         port = home.choose_port(LOCAL, settings.PAPER_PORT)
         settings.VENUE = settings.VENUE.at(f"http://{LOCAL}:{port}", name="paper")
-        self._ground.append(roles.paper_role(port, _paper_options(options)))
+        chosen = _paper_options(options)
+        try:
+            parse_arguments(["--port", str(port), *chosen], {})
+        except ConfigError as error:
+            raise CommandError(str(error), returncode=WRONG_USAGE) from error
+        self._ground.append(roles.paper_role(port, chosen))
         return {"VENUE": "paper", "PAPER_PORT": port}
 
     def start(self, supervisor: Supervisor, *, say: Callable[[str], None]) -> None:

@@ -11,13 +11,18 @@ from collections.abc import Callable
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import OperationalError
 
 OPERATOR = "operator"
 
 
 def prepare(say: Callable[[str], None]) -> int:
     """Bring database and files up to date; give an exit status."""
-    call_command("migrate", interactive=False, verbosity=0)
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except OperationalError as error:
+        say(f"DATABASE_URL: the database cannot be used: {str(error).splitlines()[0]}")
+        return 1
     call_command("collectstatic", interactive=False, verbosity=0)
     password = create_operator()
     if password is not None:
