@@ -19,7 +19,8 @@ class InvalidUniverse(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Universe:
-    """Either `symbols`, or a rule. `minimum_age_days` counts from when the venue listed the symbol."""
+    """Either `symbols`, or a rule. `minimum_age_days` counts from when
+    the symbol was first seen here; what was listed at the first look counts as old."""
 
     symbols: tuple[str, ...] = ()
     quote_asset: str = ""

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from trading.domain.instrument import Instrument
 from trading.domain.ports import Venue
+from trading.domain.values import from_ms
 from trading.models import InstrumentRow
 
 _RULES = [field.name for field in fields(Instrument) if field.name != "symbol"]
@@ -22,11 +23,16 @@ def refresh_instruments(*, venue: Venue, now: datetime) -> int:
     Raises:
         VenueError: The venue could not be asked; what is kept stays as it was.
     """
+    # What was there at the first look was listed before: it counts as old (universes by age).
+    first_seen_at = now if InstrumentRow.objects.exists() else from_ms(0)
     instruments = {each.symbol: each for each in venue.instruments()}
     volumes = venue.quote_volumes()
     with transaction.atomic():
         InstrumentRow.objects.bulk_create(
-            [_row(each, volumes.get(symbol), now=now) for symbol, each in sorted(instruments.items())],
+            [
+                _row(each, volumes.get(symbol), first_seen_at=first_seen_at, now=now)
+                for symbol, each in sorted(instruments.items())
+            ],
             update_conflicts=True,
             unique_fields=["symbol"],
             update_fields=[*_RULES, "quote_volume_24h", "updated_at"],
@@ -35,9 +41,15 @@ def refresh_instruments(*, venue: Venue, now: datetime) -> int:
     return len(instruments)
 
 
-def _row(instrument: Instrument, volume: Decimal | None, *, now: datetime) -> InstrumentRow:
+def _row(
+    instrument: Instrument, volume: Decimal | None, *, first_seen_at: datetime, now: datetime
+) -> InstrumentRow:
     rules = {name: getattr(instrument, name) for name in _RULES}
     rules["order_types"] = sorted(instrument.order_types)
     return InstrumentRow(
-        symbol=instrument.symbol, quote_volume_24h=volume, first_seen_at=now, updated_at=now, **rules
+        symbol=instrument.symbol,
+        quote_volume_24h=volume,
+        first_seen_at=first_seen_at,
+        updated_at=now,
+        **rules,
     )
