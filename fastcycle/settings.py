@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import dj_database_url
+from django.urls import reverse_lazy
 
 from fastcycle import env, logs, venue
 
@@ -109,6 +110,66 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ---------------------------------------------------------------------------------------------- admin
+
+
+def _link(title: str, icon: str, model: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
+
+
+def _is_dashboard(request: Any) -> bool:
+    return bool(request.path == "/")
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Fast-Cycle",
+    "SITE_HEADER": "Fast-Cycle",
+    "SITE_SUBHEADER": "to the dashboard",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "autorenew",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/monitoring/icon.svg"}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Trading",
+                "items": [
+                    # Every path begins with its link, so it says itself when it is the page shown.
+                    {"title": "Dashboard", "icon": "monitoring", "link": "/", "active": _is_dashboard},
+                    _link("Workers", "precision_manufacturing", "trading_worker"),
+                    _link("Trades", "swap_vert", "trading_trade"),
+                    _link("Orders", "receipt_long", "trading_order"),
+                    _link("Fills", "done_all", "trading_fillrow"),
+                    _link("Journal", "history", "trading_journalentry"),
+                ],
+            },
+            {
+                "title": "Market and account",
+                "separator": True,
+                "items": [
+                    _link("Blacklist", "block", "trading_blacklistentry"),
+                    _link("Instruments", "tune", "trading_instrumentrow"),
+                    _link("Balances", "account_balance_wallet", "trading_balance"),
+                    _link("Trading state", "power_settings_new", "trading_tradingcontrol"),
+                ],
+            },
+            {
+                "title": "House",
+                "separator": True,
+                "collapsible": True,
+                "items": [
+                    _link("Schedules", "schedule", "django_celery_beat_periodictask"),
+                    _link("Users", "person", "auth_user"),
+                    _link("Groups", "group", "auth_group"),
+                ],
+            },
+        ],
+    },
+}
 
 # ---------------------------------------------------------------------------------------------- static files
 
