@@ -6,7 +6,7 @@ is null, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -67,10 +67,25 @@ def _running_s(row: events.TradePayload, *, now_ms: int) -> float:
 
 def _processes(reading: LiveReading | None) -> list[dict[str, Any]]:
     found: list[tuple[str, int]] = [(each.name, each.pid) for each in reading.processes] if reading else []
+    supervisor = _supervisor_pid([pid for _, pid in found])
+    if supervisor is not None:
+        found.append(("up", supervisor))
     redis_pid = live.redis_pid()
     if redis_pid is not None:
         found.append(("redis", redis_pid))
     return [{"name": name, "pid": pid, **_memory(pid)} for name, pid in found]
+
+
+def _supervisor_pid(pids: Sequence[int]) -> int | None:
+    """Give the `manage.py up` that started these processes; None where each was started alone."""
+    for pid in pids:
+        try:
+            parent = psutil.Process(pid).parent()
+            if parent is not None and "up" in parent.cmdline():
+                return parent.pid
+        except psutil.Error:
+            continue
+    return None
 
 
 def _memory(pid: int) -> dict[str, float | None]:
