@@ -48,10 +48,16 @@ def _symbols() -> str:
 
 def _read(stack: Stack) -> dict[str, Any]:
     parent = psutil.Process(stack.process.pid)
-    by_process: dict[str, float] = {}
-    for process in [parent, *parent.children(recursive=True)]:
-        line = " ".join(process.cmdline())
-        if "trading.paper" in line:
-            continue
-        by_process[f"{line[:40]} ({process.pid})"] = process.memory_full_info().pss / MIB
+    by_process = {"supervisor": parent.memory_full_info().pss / MIB}
+    for process in parent.children(recursive=True):
+        name = _name(" ".join(process.cmdline()))
+        if name != "paper":
+            by_process[name] = by_process.get(name, 0.0) + process.memory_full_info().pss / MIB
     return {"total_mib": sum(by_process.values()), "by_process_mib": by_process}
+
+
+def _name(line: str) -> str:
+    for mark, name in (("trading.paper", "paper"), ("redis.sock", "redis"), ("/bin/sh", "guard")):
+        if mark in line:
+            return name
+    return line.removeprefix("fast-cycle: ").strip()
