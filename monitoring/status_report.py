@@ -53,7 +53,8 @@ def _open_trades(*, now: datetime) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "protected": row["is_protected"],
+            # What holds nothing yet needs no protection.
+            "protected": row["is_protected"] or row["qty"] == "0",
             "unprotected_s": round(row["unprotected_s"] + _running_s(row, now_ms=to_ms(now)), 3),
         }
         for row in rows
