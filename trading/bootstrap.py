@@ -157,7 +157,11 @@ def _user_stream_is_up() -> bool:
     except redis.RedisError as error:
         log.warning("user_stream_unknown", extra={"error": str(error)})
         return False
-    return isinstance(status, bytes) and json.loads(status).get("connected") is True
+    if not isinstance(status, bytes):
+        return False
+    told = json.loads(status)
+    # Connected is not enough: what was missed before must have been asked for.
+    return told.get("connected") is True and told.get("reconciled") is True
 
 
 def _forget_all() -> None:

@@ -98,6 +98,19 @@ def test_a_reconcile_that_failed_is_tried_again_while_booking_goes_on(
     assert ledger.told.index("A") < 3
 
 
+def test_it_is_reconciled_only_once_a_reconcile_has_ended_well(
+    bookkeeper: Bookkeeper, ledger: Ledger
+) -> None:
+    assert not bookkeeper.is_reconciled
+    ledger.reconcile_failures = 1
+
+    bookkeeper.resync(CONNECTED)
+
+    assert not bookkeeper.is_reconciled
+    wait_until(lambda: bookkeeper.is_reconciled)
+    assert ledger.told.count(CONNECTED) == 2
+
+
 def test_an_event_that_cannot_be_booked_leads_to_a_reconcile(bookkeeper: Bookkeeper, ledger: Ledger) -> None:
     ledger.unbookable = "A"
 

@@ -27,7 +27,14 @@ def test_a_forked_child_makes_its_own(redis_client: redis.Redis) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [({"connected": True}, True), ({"connected": False}, False), (None, False)]
+    ("status", "expected"),
+    [
+        ({"connected": True, "reconciled": True}, True),
+        ({"connected": True, "reconciled": False}, False),
+        ({"connected": True}, False),
+        ({"connected": False, "reconciled": True}, False),
+        (None, False),
+    ],
 )
 def test_the_user_stream_is_up_when_it_says_so(
     redis_client: redis.Redis, status: dict[str, bool] | None, *, expected: bool

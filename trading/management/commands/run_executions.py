@@ -68,7 +68,11 @@ async def listen() -> None:
 
 async def _show_status(client: redis.asyncio.Redis, stream: UserStream, bookkeeper: "Bookkeeper") -> None:
     while True:
-        status = stream.status() | {"waiting": bookkeeper.waiting, "booked": bookkeeper.booked}
+        status = stream.status() | {
+            "reconciled": bookkeeper.is_reconciled,
+            "waiting": bookkeeper.waiting,
+            "booked": bookkeeper.booked,
+        }
         try:
             await client.set(bootstrap.USER_STREAM_KEY, orjson.dumps(status), ex=STATUS_EXPIRY_S)
         except redis.RedisError as error:
@@ -85,12 +89,18 @@ class Bookkeeper:
         self._reason: str | None = None
         self._due_s = 0.0
         self._wait_s = RETRY_S
+        self._is_asking = True  # until the first reconcile has ended well
         self.booked = 0
 
     @property
     def waiting(self) -> int:
         """How many events are not booked yet."""
         return self._heard.qsize()
+
+    @property
+    def is_reconciled(self) -> bool:
+        """Tell whether nothing may be missing: no reconcile is wanted or under way. Entries wait for it."""
+        return self._reason is None and not self._is_asking
 
     def start(self) -> None:
         """Begin to book."""
@@ -141,11 +151,13 @@ class Bookkeeper:
         return None if self._reason is None else max(self._due_s - time.monotonic(), 0.0)
 
     def _reconcile(self, reason: str) -> None:
+        self._is_asking = True  # before the wish is taken back, so that no moment looks reconciled
         self._reason = None
         try:
             close_old_connections()
             reconcile.run(desk=bootstrap.get_desk(), reason=reason)
             self._wait_s = RETRY_S
+            self._is_asking = False
         except VenueError as error:
             log.warning("reconcile_postponed", extra={"reason": reason, "error": str(error)})
             self._try_again(reason)

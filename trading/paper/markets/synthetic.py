@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from trading.paper.market_sink import Clock, MarketSink
 from trading.paper.markets.history import seeded_history
-from trading.paper.markets.ladder import Ladder
+from trading.paper.markets.ladder import Ladder, LadderFacts
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -39,24 +38,8 @@ HOME_DAYS = 2.0  # time constant of the pull towards the listed price, so that m
 MAX_TRADES_A_STEP = 4
 
 
-class Facts(Protocol):
-    """What the market reads from a symbol's spec."""
-
-    @property
-    def tick_size(self) -> Decimal:
-        """Give the smallest price increment."""
-
-    @property
-    def step_size(self) -> Decimal:
-        """Give the smallest quantity increment."""
-
-    @property
-    def start_price(self) -> Decimal:
-        """Give the price to begin at."""
-
-    @property
-    def spread_ticks(self) -> int:
-        """Give the usual spread in ticks."""
+class Facts(LadderFacts, Protocol):
+    """What the market reads from a symbol's spec, beside what its book is drawn from."""
 
     @property
     def daily_volatility(self) -> float:
