@@ -57,6 +57,10 @@ class Order(models.Model):
     left_at = models.DateTimeField(null=True, help_text="When the answered request left this machine")
     reported_at = models.DateTimeField(null=True, help_text="The venue's moment of the newest report")
     closed_at = models.DateTimeField(null=True)
+    asked = models.PositiveSmallIntegerField(
+        default=0, help_text="Questions to the venue about an unknown end"
+    )
+    ask_at = models.DateTimeField(null=True, help_text="Not asked again before this moment")
 
     class Meta:
         indexes = [

@@ -25,6 +25,12 @@ class InstrumentRow(models.Model):
     oto_allowed = models.BooleanField()
     opo_allowed = models.BooleanField()
     trailing_allowed = models.BooleanField()
+    maker_fee = ExactDecimalField(null=True, help_text="Part of what is received; empty = not asked yet")
+    taker_fee = ExactDecimalField(null=True, help_text="Part of what is received; empty = not asked yet")
+    discount_asset = models.CharField(
+        max_length=20, blank=True, help_text="Asset that pays fees; empty = none"
+    )
+    fees_at = models.DateTimeField(null=True, help_text="When the fees were asked for")
     quote_volume_24h = FigureField(null=True, help_text="Quote asset; empty = not known")
     first_seen_at = models.DateTimeField()
     updated_at = models.DateTimeField()

@@ -43,12 +43,22 @@ class Trade(models.Model):
 
     qty = ExactDecimalField(default=0, help_text="Held now, after fees taken in the base asset")
     dust_qty = ExactDecimalField(default=0, help_text="Left over, too small to sell")
+    missing_qty = ExactDecimalField(default=0, help_text="Taken from the account by others, never sold by us")
     avg_entry_price = FigureField(default=0)
     avg_exit_price = FigureField(default=0)
     entry_notional = FigureField(default=0)
     exit_notional = FigureField(default=0)
     fees = FigureField(null=True, default=0, help_text="All fees in the quote asset; empty = not known")
     realised_pnl = FigureField(null=True, help_text="After fees; empty = open or not known")
+    exit_decision_price = ExactDecimalField(
+        null=True, help_text="What the exit was decided at: best bid, or the price of the target or stop"
+    )
+    entry_slippage_bps = FigureField(
+        null=True, help_text="Paid above the decision's price; empty = not bought"
+    )
+    exit_slippage_bps = FigureField(
+        null=True, help_text="Received below the decision's price; empty = not known"
+    )
 
     is_protected = models.BooleanField(default=False)
     unprotected_since = models.DateTimeField(null=True)
