@@ -6,6 +6,7 @@ venue's control port only.
 
 import json
 import os
+import random
 import signal
 import socket
 import sqlite3
@@ -13,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,6 +25,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_LIMIT_S = 120.0
+VENUE_LIMIT_S = 10.0
+# Below the ports that the system hands out by itself: a server that starts again finds its own still free.
+PORTS = (10_000, 32_000)
 
 
 @dataclass
@@ -54,9 +59,22 @@ class Stack:
         return result
 
     def ask_venue(self, path: str) -> Any:
-        """Ask the paper venue's control port."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.paper_port}{path}") as reply:
-            return json.loads(reply.read())
+        """Ask the paper venue's control port. OSError: it is away."""
+        return self._call_venue("GET", path, None)
+
+    def tell_venue(self, path: str, body: Mapping[str, Any], *, method: str = "POST") -> Any:
+        """Tell the paper venue's control port something; a refusal stops the bench. OSError: it is away."""
+        return self._call_venue(method, path, json.dumps(body).encode())
+
+    def _call_venue(self, method: str, path: str, body: bytes | None) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.paper_port}{path}", data=body, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=VENUE_LIMIT_S) as reply:  # noqa: S310 -- http, above
+                return json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            raise SystemExit(f"{method} {path} {body!r}: {error.read().decode()}") from error
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Read from the product's database."""
@@ -91,9 +109,14 @@ def wait_until(condition: Callable[[], bool], *, limit_s: float, every_s: float 
 
 def free_port() -> int:
     """Give a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @contextmanager
