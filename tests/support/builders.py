@@ -34,6 +34,7 @@ def an_instrument(**changes: object) -> Instrument:
         "oto_allowed": True,
         "opo_allowed": True,
         "trailing_allowed": True,
+        "cancel_replace_allowed": True,
     }
     return Instrument(**{**values, **changes})  # type: ignore[arg-type]  # a test names what it changes
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trading.domain.executions import AssetBalance, ExecutionReport, Fill
+from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle, Quote
 from trading.domain.orders import ListIntent, OrderIntent
@@ -131,6 +131,8 @@ class EngineVenue:
         try:
             return self.engine.execute(method, params)
         except PaperRefusal as error:
+            if error.code in (-2021, -2022):
+                return error.data
             if error.code in (-2011, -2013):
                 raise OrderNotFound(error.message) from None
             raise VenueRefused(error.message, code=error.code) from None
@@ -145,15 +147,31 @@ class EngineVenue:
         params = {"symbol": symbol, "listClientOrderId": client_list_id}
         return decode.cancel_list_reply(self._execute("orderList.cancel", params))
 
-    def query_order(self, symbol: str, client_order_id: str) -> ExecutionReport:
+    def replace_order(self, symbol: str, client_order_id: str, intent: OrderIntent) -> Replacement:
+        """Cancel one order, with its list, and place another in one request."""
+        params = encode.replacement(client_order_id, intent)
+        return decode.replace_reply(self._place("order.cancelReplace", params, intent.client_order_id))
+
+    def query_order(
+        self, symbol: str, client_order_id: str, *, venue_order_id: int | None = None
+    ) -> ExecutionReport:
         """Ask for one order."""
-        params = {"symbol": symbol, "origClientOrderId": client_order_id}
+        params = {"symbol": symbol}
+        if venue_order_id is None:
+            params["origClientOrderId"] = client_order_id
+        else:
+            params["orderId"] = str(venue_order_id)
         report = decode.order_query(self._execute("order.status", params))
         return replace(report, client_order_id=client_order_id)
 
     def list_order_fills(self, symbol: str, venue_order_id: int) -> Sequence[Fill]:
         """Ask for the fills of an order."""
         params = {"symbol": symbol, "orderId": str(venue_order_id)}
+        return decode.account_fills(self._execute("myTrades", params))
+
+    def list_fills(self, symbol: str, *, since: datetime) -> Sequence[Fill]:
+        """Ask for the fills on a symbol since a moment."""
+        params = {"symbol": symbol, "startTime": str(to_ms(since))}
         return decode.account_fills(self._execute("myTrades", params))
 
     def list_open_orders(self) -> Sequence[ExecutionReport]:

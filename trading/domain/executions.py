@@ -54,6 +54,19 @@ class ExecutionReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """What became of a cancel and of the order that was to follow it, in one request.
+
+    `cancelled` is how the cancelled orders ended, empty where the cancel was refused (they had ended
+    before); `placed` is the new order, absent where it was refused or not attempted; `refusal` says why.
+    """
+
+    cancelled: tuple[ExecutionReport, ...]
+    placed: ExecutionReport | None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AssetBalance:
     """Balance of one asset on the account."""
 

@@ -39,6 +39,7 @@ class Instrument:
     oto_allowed: bool
     opo_allowed: bool
     trailing_allowed: bool
+    cancel_replace_allowed: bool
 
     @property
     def is_trading(self) -> bool:

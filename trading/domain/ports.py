@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from trading.domain.executions import AssetBalance, ExecutionReport, Fill
+from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle, Quote
 from trading.domain.orders import ListIntent, OrderIntent
@@ -66,11 +66,23 @@ class Venue(Protocol):
     def cancel_list(self, symbol: str, client_list_id: str) -> Sequence[ExecutionReport]:
         """Cancel a list and give how its orders ended. Raises OrderNotFound when it is not open."""
 
-    def query_order(self, symbol: str, client_order_id: str) -> ExecutionReport:
-        """Ask for one order by our id. Raises OrderNotFound. Carries no fills."""
+    def replace_order(self, symbol: str, client_order_id: str, intent: OrderIntent) -> Replacement:
+        """Cancel one order, with its list, and place another in its stead, in one request.
+
+        The new order is attempted only where the cancel succeeded. VenueRefused: neither was done, what
+        was open is open still. OrderNotFound is never raised: it is a refused cancel.
+        """
+
+    def query_order(
+        self, symbol: str, client_order_id: str, *, venue_order_id: int | None = None
+    ) -> ExecutionReport:
+        """Ask for one order, by the venue's id where it is known. Raises OrderNotFound. Carries no fills."""
 
     def list_order_fills(self, symbol: str, venue_order_id: int) -> Sequence[Fill]:
         """All fills of one order."""
+
+    def list_fills(self, symbol: str, *, since: datetime) -> Sequence[Fill]:
+        """Fills of the account on a symbol since a moment less than a day ago, foreign ones included."""
 
     def list_open_orders(self) -> Sequence[ExecutionReport]:
         """All open orders of the account, ours and foreign ones."""

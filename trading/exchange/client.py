@@ -19,9 +19,10 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from binance.client import Client
+from binance.exceptions import BinanceAPIException
 from urllib3 import HTTPConnectionPool
 
-from trading.domain.executions import AssetBalance, ExecutionReport, Fill
+from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle
 from trading.domain.orders import ListIntent, ListKind, OrderIntent
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 WEIGHT_ORDER = 1
 WEIGHT_QUERY = 4
 WEIGHT_FILLS = 5
+WEIGHT_FILLS_OF_SYMBOL = 20
 WEIGHT_OPEN_ORDERS = 80
 WEIGHT_ACCOUNT = 20
 WEIGHT_EXCHANGE_INFO = 20
@@ -82,6 +84,16 @@ class _VenueClient(Client):  # type: ignore[misc]  # python-binance carries no t
         )
         signature = self._signer.sign(query)
         return quote(signature, safe="") if uri_encode and not self._signer.is_hmac else signature
+
+
+def _post_replacement(client: Any, params: encode.Params) -> object:
+    """Post a cancel-replace; the refusal of one half or of both is an answer, with both halves in `data`."""
+    try:
+        return client._post("order/cancelReplace", True, data=params)
+    except BinanceAPIException as error:
+        if error.code not in faults.CODES_HALF_REPLACED:
+            raise
+        return decode.replace_refusal(error.response.json())
 
 
 @contextlib.contextmanager
@@ -166,9 +178,26 @@ class BinanceVenue:
         params = {"symbol": symbol, "listClientOrderId": client_list_id}
         return self._cancel("orderList", params, decode.cancel_list_reply)
 
-    def query_order(self, symbol: str, client_order_id: str) -> ExecutionReport:
-        """Ask for one order by our id. Raises OrderNotFound. Carries no fills."""
-        params = {"symbol": symbol, "origClientOrderId": client_order_id}
+    def replace_order(self, symbol: str, client_order_id: str, intent: OrderIntent) -> Replacement:
+        """Cancel one order, with its list, and place another in its stead, in one request."""
+        replacement = self._change(
+            lambda client: _post_replacement(client, encode.replacement(client_order_id, intent)),
+            decode.replace_reply,
+            call=CallClass.EXIT,
+            orders=1,
+        )
+        placed = replacement.placed and replace(replacement.placed, request_left_at=self._left_at())
+        return replace(replacement, placed=placed)
+
+    def query_order(
+        self, symbol: str, client_order_id: str, *, venue_order_id: int | None = None
+    ) -> ExecutionReport:
+        """Ask for one order, by the venue's id where it is known. Raises OrderNotFound. Carries no fills."""
+        params: dict[str, object] = {"symbol": symbol}
+        if venue_order_id is None:
+            params["origClientOrderId"] = client_order_id
+        else:
+            params["orderId"] = venue_order_id
         report = self._ask_account(
             lambda client: client._get("order", True, data=params),
             decode.order_query,
@@ -184,6 +213,16 @@ class BinanceVenue:
             lambda client: client._get("myTrades", True, data=params),
             decode.account_fills,
             weight=WEIGHT_FILLS,
+        )
+
+    def list_fills(self, symbol: str, *, since: datetime) -> Sequence[Fill]:
+        """Fills of the account on a symbol since a moment less than a day ago, foreign ones included."""
+        since_ms = to_ms(since) + int(self._model.timestamp_offset)
+        params = {"symbol": symbol, "startTime": since_ms, "limit": 1000}
+        return self._ask_account(
+            lambda client: client._get("myTrades", True, data=params),
+            decode.account_fills,
+            weight=WEIGHT_FILLS_OF_SYMBOL,
         )
 
     def list_open_orders(self) -> Sequence[ExecutionReport]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from trading.domain.executions import AssetBalance, ExecutionReport, Fill
+from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement
 from trading.domain.orders import OrderStatus, Side
 from trading.exchange.fields import (
     MalformedMessage,
@@ -103,6 +103,40 @@ def cancel_list_reply(payload: object) -> tuple[ExecutionReport, ...]:
     return tuple(
         cancel_reply(report) for report in objects(as_object(payload, "cancel reply"), "orderReports")
     )
+
+
+def replace_reply(payload: object) -> Replacement:
+    """Decode the reply to POST /api/v3/order/cancelReplace, or the `data` of its refusal.
+
+    The cancelled order may come alone or as its whole list; the half that was not done is an error object
+    or null.
+
+    Source: rest-api.md, "Cancel an Existing Order and Send a New Order (TRADE)".
+    """
+    reply = as_object(payload, "cancel-replace reply")
+    cancelled, placed = reply.get("cancelResponse"), reply.get("newOrderResponse")
+    is_cancelled = reply.get("cancelResult") == "SUCCESS"
+    is_placed = reply.get("newOrderResult") == "SUCCESS"
+    return Replacement(
+        cancelled=_cancelled(cancelled) if is_cancelled else (),
+        placed=order_reply(placed) if is_placed else None,
+        refusal="" if is_placed else _refusal(cancelled if not is_cancelled else placed),
+    )
+
+
+def replace_refusal(payload: object) -> object:
+    """Give the `data` of a cancel-replace of which one half or both were refused."""
+    return as_object(payload, "cancel-replace refusal").get("data")
+
+
+def _cancelled(payload: object) -> tuple[ExecutionReport, ...]:
+    reply = as_object(payload, "cancelResponse")
+    return cancel_list_reply(reply) if "orderReports" in reply else (cancel_reply(reply),)
+
+
+def _refusal(payload: object) -> str:
+    refusal = as_object(payload, "refusal")
+    return f"code {refusal.get('code')}: {refusal.get('msg')}"
 
 
 def order_query(payload: object) -> ExecutionReport:

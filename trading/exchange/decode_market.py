@@ -107,6 +107,7 @@ def instrument(row: Payload) -> Instrument:
         oto_allowed=row.get("otoAllowed") is True,
         opo_allowed=row.get("opoAllowed") is True,
         trailing_allowed=row.get("allowTrailingStop") is True,
+        cancel_replace_allowed=row.get("cancelReplaceAllowed") is True,
     )
 
 

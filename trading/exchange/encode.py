@@ -41,6 +41,19 @@ def order(intent: OrderIntent) -> Params:
     return params
 
 
+def replacement(client_order_id: str, intent: OrderIntent) -> Params:
+    """Give the parameters of POST /api/v3/order/cancelReplace.
+
+    The cancelled order keeps its id, so that it stays findable by it; the new one is attempted only where
+    the cancel succeeded.
+    """
+    return order(intent) | {
+        "cancelReplaceMode": "STOP_ON_FAILURE",
+        "cancelOrigClientOrderId": client_order_id,
+        "cancelNewClientOrderId": client_order_id,
+    }
+
+
 def order_list(intent: ListIntent) -> Params:
     """Give the parameters of POST /api/v3/orderList/{opoco,otoco,oco}.
 

@@ -30,6 +30,9 @@ CANCEL_RESTRICTED = "not canceled due to cancel restrictions"
 # 403 is the firewall, 418 a ban, 429 a spent budget: none of them lets a request through.
 STATUSES_UNAVAILABLE = frozenset({403, 418, 429})
 
+# -2021 one half of a cancel-replace was done, -2022 none: the answer says which.
+CODES_HALF_REPLACED = frozenset({-2021, -2022})
+
 CODE_CLOCK = -1021
 CODE_ORDER_LIMIT = -1015
 

@@ -25,6 +25,7 @@ class InstrumentRow(models.Model):
     oto_allowed = models.BooleanField()
     opo_allowed = models.BooleanField()
     trailing_allowed = models.BooleanField()
+    cancel_replace_allowed = models.BooleanField(default=False)
     maker_fee = ExactDecimalField(null=True, help_text="Part of what is received; empty = not asked yet")
     taker_fee = ExactDecimalField(null=True, help_text="Part of what is received; empty = not asked yet")
     discount_asset = models.CharField(

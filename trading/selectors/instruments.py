@@ -28,6 +28,7 @@ def to_instrument(row: InstrumentRow) -> Instrument:
         oto_allowed=row.oto_allowed,
         opo_allowed=row.opo_allowed,
         trailing_allowed=row.trailing_allowed,
+        cancel_replace_allowed=row.cancel_replace_allowed,
     )
 
 
