@@ -33,6 +33,7 @@ class ExitReason(StrEnum):
     UNPROTECTED = "UNPROTECTED"  # could not be protected, sold by the watchdog
     MANUAL = "MANUAL"
     DUST = "DUST"  # what was bought is too small to sell
+    EXTERNAL = "EXTERNAL"  # others took what was held from the account
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,12 @@ def conclude(
         _abort_if_over(trade, orders, now=now)
     else:
         _open_if_new(trade, fills)
-        is_dust = not instrument.is_sellable(position.qty, held_price(trade))
+        is_dust = not instrument.is_sellable(sellable_qty(trade), held_price(trade))
         if is_dust and _all_closed(orders) and TradeState(trade.state) is not TradeState.CLOSED:
-            _close(trade, orders, fills)
+            was_taken = instrument.is_sellable(position.qty, held_price(trade))
+            _close(trade, orders, fills, taken_at=now if was_taken else None)
     if TradeState(trade.state) is TradeState.CLOSED:
-        trade.realised_pnl, trade.dust_qty = result.pnl, position.qty
+        trade.realised_pnl, trade.dust_qty = result.pnl, sellable_qty(trade)
     _write_protection(trade, orders, at=at, instrument=instrument)
 
 
@@ -54,6 +55,11 @@ def held_price(trade: Trade) -> Decimal:
     """Give the price at which leftovers are judged: what was paid, or the decision's."""
     price: Decimal = trade.avg_entry_price or trade.decision_price
     return price
+
+
+def sellable_qty(trade: Trade) -> Decimal:
+    """Give what is held and still there to be sold: others may have taken a part of it (missing_qty)."""
+    return max(trade.qty - trade.missing_qty, ZERO)
 
 
 def _foreign_fee_value(trade: Trade, fills: Sequence[FillRow]) -> Decimal | None:
@@ -97,10 +103,13 @@ def _all_closed(orders: Sequence[Order]) -> bool:
     return all(OrderStatus(order.status) in CLOSED and not order.fills_missing for order in orders)
 
 
-def _close(trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow]) -> None:
+def _close(
+    trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow], *, taken_at: datetime | None
+) -> None:
+    """Close the trade; `taken_at` is set where it is flat only because others took what it held."""
     trade.state = TradeState.CLOSED.value
-    trade.closed_at = fills[-1].filled_at
-    trade.exit_reason = _exit_reason(trade, orders, fills).value
+    trade.closed_at = taken_at or fills[-1].filled_at
+    trade.exit_reason = (ExitReason.EXTERNAL if taken_at else _exit_reason(trade, orders, fills)).value
 
 
 def _exit_reason(trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow]) -> ExitReason:
@@ -117,7 +126,7 @@ def _exit_reason(trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow]
 
 def _write_protection(trade: Trade, orders: Sequence[Order], *, at: datetime, instrument: Instrument) -> None:
     is_open = TradeState(trade.state) in OPEN_STATES
-    needed = instrument.fit_qty(trade.qty) if is_open else ZERO
+    needed = instrument.fit_qty(sellable_qty(trade)) if is_open else ZERO
     covered = sum(
         (
             order.qty - order.filled_qty
