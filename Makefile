@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: setup lock format check test test-fast bench run clean
+.PHONY: setup lock format check test test-fast bench faults run clean
 
 setup: $(VENV)/.stamp-dev  ## install everything, once
 
@@ -60,6 +60,9 @@ test-fast: setup  ## what needs no database and no process
 
 bench: setup  ## measure, and write what was measured
 	@$(BIN)/python -m bench $(ARGS)
+
+faults: setup  ## provoke every fault of docs/faults.md and write it anew; ONLY=1,5,58 for a part
+	@$(BIN)/python -m bench.faults $(if $(ONLY),--only $(ONLY))
 
 run: $(VENV)/.stamp-run  ## the whole stack on this machine; ARGS="--port 8001" reaches `manage.py up`
 	@exec $(BIN)/python manage.py up $(ARGS)
