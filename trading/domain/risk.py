@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from trading.domain.instrument import Instrument
 from trading.domain.market import Quote, spread_bps
+from trading.domain.values import ZERO, to_text
 
 
 class TradingState(StrEnum):
@@ -25,6 +26,9 @@ class DenialCode(StrEnum):
 
     TRADING_REDUCING = "TRADING_REDUCING"
     TRADING_HALTED = "TRADING_HALTED"
+    DAILY_LOSS_REACHED = "DAILY_LOSS_REACHED"
+    ACCOUNT_EXPOSURE_FULL = "ACCOUNT_EXPOSURE_FULL"
+    SYMBOL_EXPOSURE_FULL = "SYMBOL_EXPOSURE_FULL"
     SYMBOL_NOT_TRADING = "SYMBOL_NOT_TRADING"
     SYMBOL_BUSY = "SYMBOL_BUSY"
     SYMBOL_COOLDOWN = "SYMBOL_COOLDOWN"
@@ -57,6 +61,24 @@ class Denial:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """What all workers together may risk in one quote asset; None = no limit."""
+
+    max_exposure: Decimal | None = None
+    max_symbol_exposure: Decimal | None = None
+    max_daily_loss: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AtRisk:
+    """What the account has at risk in one quote asset, and what it lost since 00:00 UTC (never negative)."""
+
+    exposure: Decimal = ZERO
+    symbol_exposure: Decimal = ZERO
+    daily_loss: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
 class EntryFacts:
     """What is known at the moment of an entry. Amounts in the quote asset, ages in seconds."""
 
@@ -70,17 +92,19 @@ class EntryFacts:
     open_trades: int
     bound_notional: Decimal
     free_quote: Decimal | None
+    at_risk: AtRisk = AtRisk()
 
 
 @dataclass(frozen=True, slots=True)
 class EntryLimits:
-    """What a worker's version and the settings allow."""
+    """What a worker's version, the account's limits and the settings allow."""
 
     max_quote_age_s: float
     max_spread_bps: int
     max_open_trades: int
     budget: Decimal
     trade_notional: Decimal
+    account: AccountLimits = AccountLimits()
 
 
 def check_entry(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
@@ -89,23 +113,51 @@ def check_entry(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     The order goes from the account to the symbol to the worker, so that the operator reads the
     widest reason first.
     """
-    return _check_account(facts) or _check_market(facts, limits) or _check_worker(facts, limits)
+    return (
+        _check_account(facts, limits)
+        or _check_symbol(facts, limits)
+        or _check_market(facts, limits)
+        or _check_worker(facts, limits)
+    )
 
 
-def _check_account(facts: EntryFacts) -> Denial | None:
+def _check_account(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     if facts.state is TradingState.HALTED:
         return Denial(DenialCode.TRADING_HALTED)
     if facts.state is TradingState.REDUCING:
         return Denial(DenialCode.TRADING_REDUCING)
     if not facts.user_stream_is_up:
         return Denial(DenialCode.USER_STREAM_DOWN)
+    most = limits.account.max_daily_loss
+    if most is not None and facts.at_risk.daily_loss >= most:
+        return Denial(DenialCode.DAILY_LOSS_REACHED, to_text(facts.at_risk.daily_loss), to_text(most))
+    return _check_exposure(
+        DenialCode.ACCOUNT_EXPOSURE_FULL, facts.at_risk.exposure, limits.account.max_exposure, limits
+    )
+
+
+def _check_exposure(
+    code: DenialCode, exposure: Decimal, most: Decimal | None, limits: EntryLimits
+) -> Denial | None:
+    """Refuse what would go beyond the limit: a trade may cost its whole notional."""
+    if most is None or exposure + limits.trade_notional <= most:
+        return None
+    return Denial(code, f"{to_text(exposure)} + {to_text(limits.trade_notional)}", to_text(most))
+
+
+def _check_symbol(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     if not facts.instrument.is_trading:
         return Denial(DenialCode.SYMBOL_NOT_TRADING, facts.instrument.status, "TRADING")
     if facts.symbol_is_busy:
         return Denial(DenialCode.SYMBOL_BUSY)
     if facts.cooldown_until is not None and facts.now < facts.cooldown_until:
         return Denial(DenialCode.SYMBOL_COOLDOWN, limit=facts.cooldown_until.isoformat(timespec="seconds"))
-    return None
+    return _check_exposure(
+        DenialCode.SYMBOL_EXPOSURE_FULL,
+        facts.at_risk.symbol_exposure,
+        limits.account.max_symbol_exposure,
+        limits,
+    )
 
 
 def _check_market(facts: EntryFacts, limits: EntryLimits) -> Denial | None:

@@ -54,12 +54,14 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetim
     """
     turn = Turn()
     wishes: list[Wish] = []
+    busy = busy_symbols()
     for interval in sorted({candle.interval for candle in closed}):
         candles = [candle for candle in closed if candle.interval == interval]
-        wishes += _decide(interval, candles, turn, desk=desk)
+        wishes += _decide(interval, candles, turn, busy=busy, desk=desk)
     if not wishes:
         return turn
-    quotes = desk.market.quotes(sorted({wish.candle.symbol for wish in wishes}))
+    # Open trades' too: what they would lose now counts against the account's daily loss.
+    quotes = desk.market.quotes(sorted(busy.union(wish.candle.symbol for wish in wishes)))
     outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at)
     turn.trades = [trade for trade, _ in outcome.entries]
     _send(claim([recorded for _, recorded in outcome.entries], now=desk.clock()), desk=desk)
@@ -68,10 +70,11 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetim
     return turn
 
 
-def _decide(interval: str, candles: Sequence[ClosedCandle], turn: Turn, *, desk: Desk) -> Iterable[Wish]:
+def _decide(
+    interval: str, candles: Sequence[ClosedCandle], turn: Turn, *, busy: set[str], desk: Desk
+) -> Iterable[Wish]:
     now = desk.clock()
     posts = desk.roster.posts(interval, now=now)
-    busy = busy_symbols()
     pairs = [(candle, post) for candle in candles for post in posts if candle.symbol in post.symbols]
     symbols = sorted({candle.symbol for candle, _ in pairs if candle.symbol not in busy})
     signals = SignalBook(desk.market, interval, symbols=symbols, length=_history(posts))

@@ -15,12 +15,30 @@ from django.db import transaction
 from trading import events
 from trading.domain.entries import EntryPlan, EntryTerms, plan_entry
 from trading.domain.market import ClosedCandle, Quote
-from trading.domain.risk import Denial, DenialCode, EntryFacts, EntryLimits, TradingState, check_entry
+from trading.domain.risk import (
+    AccountLimits,
+    AtRisk,
+    Denial,
+    DenialCode,
+    EntryFacts,
+    EntryLimits,
+    TradingState,
+    check_entry,
+)
 from trading.domain.trades import TradeState
 from trading.domain.values import ZERO, trade_key
 from trading.models import Balance, Trade, TradingControl
-from trading.selectors.trades import OPEN_STATE_NAMES, last_closed_at
+from trading.selectors.limits import (
+    DayLoss,
+    at_risk,
+    day_losses,
+    get_limits,
+    open_loss,
+    open_trades_at_risk,
+)
+from trading.selectors.trades import last_closed_at
 from trading.services.context import Desk
+from trading.services.limits import note_daily_loss
 from trading.services.roster import Post
 from trading.services.signals import SignalAnswer
 from trading.services.submit import Intent, Recorded, record_all
@@ -60,12 +78,28 @@ class _Books:
     free: dict[str, Decimal]
     closed_at: dict[tuple[int, str], datetime]
     user_stream_is_up: bool
+    limits: dict[str, AccountLimits]
+    exposure: dict[str, Decimal]
+    symbol_exposure: dict[str, Decimal]
+    losses: dict[str, DayLoss]
+
+    def at_risk(self, symbol: str, quote_asset: str) -> AtRisk:
+        """Give what an entry on the symbol is checked against."""
+        day = self.losses.get(quote_asset)
+        return AtRisk(
+            exposure=self.exposure[quote_asset],
+            symbol_exposure=self.symbol_exposure[symbol],
+            daily_loss=day.loss if day is not None else ZERO,
+        )
 
 
 def record_entries(
     wishes: Sequence[Wish], *, quotes: Mapping[str, Quote], desk: Desk, arrived_at: datetime | None
 ) -> Outcome:
     """Record what passes every limit, in the order of the wishes; one commit for all of them.
+
+    Args:
+        quotes: Of the wishes' symbols, and of open trades where the loss of open trades shall count.
 
     Raises:
         IntegrityError: A constraint refused what the checks had passed; nothing was recorded.
@@ -74,7 +108,7 @@ def record_entries(
     now = desk.clock()
     stream_is_up = desk.user_stream_is_up()
     with transaction.atomic():
-        books = _read_books(wishes, now=now, user_stream_is_up=stream_is_up)
+        books = _read_books(wishes, quotes, desk=desk, now=now, user_stream_is_up=stream_is_up)
         planned: list[tuple[Trade, Intent]] = []
         for wish in wishes:
             plan = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
@@ -91,25 +125,39 @@ def record_entries(
         recorded = record_all(planned, now=now)
         for trade in trades:
             events.trade_changed(trade)
+        note_daily_loss(books.losses, now=now)
     outcome.entries = list(zip(trades, recorded, strict=True))
     return outcome
 
 
-def _read_books(wishes: Sequence[Wish], *, now: datetime, user_stream_is_up: bool) -> _Books:
+def _read_books(
+    wishes: Sequence[Wish],
+    quotes: Mapping[str, Quote],
+    *,
+    desk: Desk,
+    now: datetime,
+    user_stream_is_up: bool,
+) -> _Books:
     control, _ = TradingControl.objects.select_for_update().get_or_create(
         pk=1, defaults={"state": TradingState.ACTIVE.value, "changed_at": now, "changed_by": "first start"}
     )
-    open_trades = list(Trade.objects.filter(state__in=OPEN_STATE_NAMES))
+    open_trades = list(open_trades_at_risk())
     numbers: dict[int, int] = defaultdict(int)
     bound: dict[int, Decimal] = defaultdict(lambda: ZERO)
     under_way: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    exposure: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    symbol_exposure: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for trade in open_trades:
+        binds = at_risk(trade)
         numbers[trade.worker_id] += 1
-        bound[trade.worker_id] += trade.entry_notional or trade.reserved_notional
+        bound[trade.worker_id] += binds
+        exposure[trade.quote_asset] += binds
+        symbol_exposure[trade.symbol] += binds
         if trade.state == TradeState.OPENING.value:
             # The venue may not have locked it yet, or its word has not arrived.
             under_way[trade.quote_asset] += trade.reserved_notional
     balances = Balance.objects.all()
+    limits = get_limits({desk.roster.instruments[wish.candle.symbol].quote_asset for wish in wishes})
     return _Books(
         state=TradingState(control.state),
         busy={trade.symbol for trade in open_trades},
@@ -119,7 +167,27 @@ def _read_books(wishes: Sequence[Wish], *, now: datetime, user_stream_is_up: boo
         free={each.asset: each.free - under_way[each.asset] for each in balances},
         closed_at=_closed_at(wishes),
         user_stream_is_up=user_stream_is_up,
+        limits=limits,
+        exposure=exposure,
+        symbol_exposure=symbol_exposure,
+        losses=_losses(limits, open_trades, quotes, now=now),
     )
+
+
+def _losses(
+    limits: Mapping[str, AccountLimits],
+    open_trades: Sequence[Trade],
+    quotes: Mapping[str, Quote],
+    *,
+    now: datetime,
+) -> dict[str, DayLoss]:
+    """Give the day's losses where a limit asks for them; what open trades would lose now counts too."""
+    watched = [asset for asset, each in limits.items() if each.max_daily_loss is not None]
+    losses = day_losses(watched, now=now) if watched else {}
+    for trade in open_trades:
+        if trade.quote_asset in losses and trade.symbol in quotes:
+            losses[trade.quote_asset].open_loss += open_loss(trade, quotes[trade.symbol].bid)
+    return losses
 
 
 def _closed_at(wishes: Sequence[Wish]) -> dict[tuple[int, str], datetime]:
@@ -146,6 +214,7 @@ def _check(
         open_trades=books.open_trades.get(worker_id, 0),
         bound_notional=books.bound.get(worker_id, ZERO),
         free_quote=books.free.get(instrument.quote_asset),
+        at_risk=books.at_risk(wish.candle.symbol, instrument.quote_asset),
     )
     limits = EntryLimits(
         max_quote_age_s=desk.limits.max_quote_age_s,
@@ -153,6 +222,7 @@ def _check(
         max_open_trades=config.max_open_trades,
         budget=config.budget,
         trade_notional=config.trade_notional,
+        account=books.limits.get(instrument.quote_asset, AccountLimits()),
     )
     denial = check_entry(facts, limits)
     if denial is not None or quote is None:
@@ -201,3 +271,5 @@ def _bind(wish: Wish, plan: EntryPlan, trade: Trade, books: _Books) -> None:
     books.open_trades[worker_id] += 1
     books.bound[worker_id] += plan.reserved_notional
     books.free[trade.quote_asset] -= plan.reserved_notional
+    books.exposure[trade.quote_asset] += plan.reserved_notional
+    books.symbol_exposure[trade.symbol] += plan.reserved_notional

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.builders import NOON, a_quote, an_instrument, some_facts, some_limits
-from trading.domain.risk import DenialCode, TradingState, check_entry
+from trading.domain.risk import AccountLimits, AtRisk, DenialCode, TradingState, check_entry
 
 
 def test_nothing_speaks_against_a_good_entry() -> None:
@@ -44,3 +44,49 @@ def test_a_denial_names_the_figure_and_the_limit() -> None:
     denial = check_entry(some_facts(quote=a_quote(at=NOON - timedelta(seconds=3))), some_limits())
 
     assert str(denial) == "QUOTE_STALE (3.000 s against 2.0 s)"
+
+
+@pytest.mark.parametrize(
+    ("limits", "at_risk", "text"),
+    [
+        (
+            AccountLimits(max_exposure=Decimal(500)),
+            AtRisk(exposure=Decimal("400.01")),
+            "ACCOUNT_EXPOSURE_FULL (400.01 + 100 against 500)",
+        ),
+        (
+            AccountLimits(max_symbol_exposure=Decimal(150)),
+            AtRisk(symbol_exposure=Decimal(60)),
+            "SYMBOL_EXPOSURE_FULL (60 + 100 against 150)",
+        ),
+        (
+            AccountLimits(max_daily_loss=Decimal(25)),
+            AtRisk(daily_loss=Decimal("25.00")),
+            "DAILY_LOSS_REACHED (25 against 25)",
+        ),
+    ],
+)
+def test_a_limit_of_the_account_denies_with_figure_and_limit(
+    limits: AccountLimits, at_risk: AtRisk, text: str
+) -> None:
+    assert str(check_entry(some_facts(at_risk=at_risk), some_limits(account=limits))) == text
+
+
+def test_what_just_fits_into_the_accounts_limits_is_entered() -> None:
+    limits = AccountLimits(Decimal(500), Decimal(100), Decimal(25))
+    at_risk = AtRisk(exposure=Decimal(400), daily_loss=Decimal("24.99"))
+
+    assert check_entry(some_facts(at_risk=at_risk), some_limits(account=limits)) is None
+
+
+def test_a_limit_that_is_not_set_denies_nothing() -> None:
+    much = AtRisk(Decimal(10**9), Decimal(10**9), Decimal(10**9))
+
+    assert check_entry(some_facts(at_risk=much), some_limits()) is None
+
+
+def test_the_operator_reads_the_widest_reason_first() -> None:
+    facts = some_facts(state=TradingState.HALTED, symbol_is_busy=True, at_risk=AtRisk(daily_loss=Decimal(30)))
+    limits = some_limits(account=AccountLimits(max_daily_loss=Decimal(25)))
+
+    assert getattr(check_entry(facts, limits), "code", None) is DenialCode.TRADING_HALTED
