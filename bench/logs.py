@@ -1,0 +1,38 @@
+"""What the processes complained of in their logs: distinct errors, how often each, the loudest first."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+LOUD = ("error", "critical")
+MARK = "Traceback (most recent call last)"
+
+
+def complaints(home: Path) -> list[str]:
+    """Give every distinct error of all logs in one line; what nobody caught carries the word `unhandled`."""
+    found: Counter[str] = Counter()
+    for path in sorted((home / "logs").glob("*.log*")):
+        name = path.name.split(".")[0]
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            complaint = _complaint(line)
+            if complaint:
+                found[f"{name}: {complaint}"] += 1
+    said = (home / "said.txt").read_text(encoding="utf-8", errors="replace")
+    if MARK in said:
+        found[f"up: unhandled: {said[said.index(MARK) :].splitlines()[-1]}"] += said.count(MARK)
+    return [f"{text} ({times} times)" for text, times in found.most_common()]
+
+
+def _complaint(line: str) -> str:
+    if not line.startswith("{"):
+        return f"unhandled: {line}" if MARK in line else ""
+    record: dict[str, Any] = json.loads(line)
+    trace = str(record.get("exception") or "").strip().splitlines()
+    if record.get("level") not in LOUD and not trace:
+        return ""
+    words = " ".join(str(record.get("event", "")).split())[:160]
+    cause = f" [{trace[-1][:160]}]" if trace else ""
+    return f"{record.get('level')} {record.get('logger')} {words}{cause}"

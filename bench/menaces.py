@@ -1,0 +1,97 @@
+"""The venue's faults as chaos draws them: how often, with what parameters, for how long.
+
+A menace never outlasts its few seconds, so that a run trades in between. `blocks` says that the venue takes
+no orders meanwhile: what is held cannot be protected by anybody, and such time is told apart. `excuses` are
+the refusals that the fault itself provokes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Draw = Callable[[random.Random], Any]
+
+
+def between(low: float, high: float) -> Draw:
+    """Draw a number with two decimals."""
+    return lambda rng: round(rng.uniform(low, high), 2)
+
+
+def whole(low: int, high: int) -> Draw:
+    """Draw a whole number."""
+    return lambda rng: rng.randint(low, high)
+
+
+def one_of(*values: Any) -> Draw:
+    """Draw one of the values."""
+    return lambda rng: rng.choice(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Menace:
+    """One fault of the venue, see the module. `count` None: as often as it can within its duration."""
+
+    name: str
+    params: Mapping[str, Draw]
+    count: Draw | None = None
+    share: float = 1.0
+    blocks: bool = False
+    excuses: tuple[str, ...] = ()
+
+    def draw(self, rng: random.Random) -> dict[str, Any]:
+        """Give the request that arms it."""
+        request: dict[str, Any] = {"fault": self.name, "seed": rng.randrange(1_000_000)}
+        request["params"] = {name: draw(rng) for name, draw in self.params.items()}
+        if self.count is not None:
+            request["count"] = self.count(rng)
+        return request
+
+
+FEW = whole(1, 4)
+SHORT = between(2, 6)
+SYMBOL = one_of("BTCUSDT", "ETHUSDT", "ADAUSDT", "DOGEUSDT", "LTCUSDT", "TRXUSDT")
+
+MENACES: tuple[Menace, ...] = (
+    # order entry: what a reply can hide
+    Menace("post-executes-reply-lost", {"duration_s": SHORT}, FEW, share=2),
+    Menace("post-executes-gateway-error", {"duration_s": SHORT, "status": one_of(502, 503, 504)}, FEW),
+    Menace("post-executes-timeout", {"duration_s": SHORT, "delay_s": between(0.2, 4)}, FEW),
+    Menace("post-not-executed-timeout", {"duration_s": SHORT, "delay_s": between(0, 3)}, FEW),
+    Menace("unexpected-response", {"duration_s": SHORT, "executes": one_of(True, False)}, FEW),
+    Menace(
+        "internal-error",
+        {"duration_s": SHORT, "code": one_of(-1000, -1001), "executes": one_of(True, False)},
+        FEW,
+    ),
+    Menace("overload", {"duration_s": SHORT}, whole(1, 10)),
+    Menace("slow-reply", {"duration_s": SHORT, "delay_s": between(0.2, 4)}, FEW),
+    Menace("late-to-engine", {"duration_s": SHORT}, FEW),
+    Menace("read-lag", {"duration_s": SHORT, "window_s": between(0.2, 3)}),
+    # the venue as a whole
+    Menace("ban", {"ban_s": whole(2, 5)}, blocks=True, excuses=("-1003",)),
+    Menace("weight-jump", {"by": whole(500, 2500)}, excuses=("-1003",)),
+    Menace("orders-spent", {"window": one_of("10s")}, share=0.5, blocks=True, excuses=("-1015",)),
+    Menace("firewall", {"duration_s": SHORT}, whole(1, 10)),
+    Menace("clock-skew", {"duration_s": SHORT, "skew_ms": one_of(1500, -8000, 900, -2500)}),
+    Menace(
+        "clock-skew", {"duration_s": SHORT, "skew_ms": whole(-500, 500), "drift_ms_per_s": whole(-400, 400)}
+    ),
+    Menace("signature-refused", {"duration_s": SHORT}, FEW),
+    Menace("key-revoked", {"duration_s": SHORT}, blocks=True),
+    Menace("broken-body", {"duration_s": SHORT, "shape": one_of("empty", "truncated", "list")}, FEW),
+    Menace("stall", {"stall_s": between(1, 5)}, blocks=True),
+    Menace("maintenance", {"duration_s": SHORT}, blocks=True),
+    # connections and streams
+    Menace("server-drop", {"code": one_of(1000, 1001, 1006), "which": one_of("all", "market", "user")}),
+    Menace("server-shutdown", {"after_s": between(0, 3)}),
+    Menace("silent-connection", {"duration_s": SHORT, "which": one_of("all", "market", "user")}),
+    Menace("user-event-timing", {"duration_s": SHORT, "mode": one_of("never")}, share=2),
+    Menace("user-event-timing", {"duration_s": SHORT, "mode": one_of("late"), "delay_s": between(0.05, 4)}),
+    Menace("user-event-disorder", {"duration_s": between(3, 10), "mode": one_of("duplicate")}),
+    Menace("user-event-disorder", {"duration_s": between(3, 10), "mode": one_of("reversed")}),
+    Menace("event-stream-terminated", {}),
+)
+BY_NAME: Mapping[str, Menace] = {menace.name: menace for menace in MENACES}
