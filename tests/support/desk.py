@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement
+from trading.domain.fees import SymbolFees
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle, Quote
 from trading.domain.orders import ListIntent, OrderIntent
@@ -20,7 +21,7 @@ from trading.domain.ports import OrderNotFound, VenueRefused, VenueUnavailable, 
 from trading.domain.signals import Candles
 from trading.domain.values import to_ms
 from trading.exchange import decode, decode_market, encode
-from trading.paper.catalogue import default_catalogue
+from trading.paper.catalogue import Catalogue, default_catalogue
 from trading.paper.engine import Engine
 from trading.paper.errors import VenueError as PaperRefusal
 from trading.services.context import Desk, Limits
@@ -92,6 +93,7 @@ class EngineVenue:
 
     engine: Engine
     clock: FixedClock
+    catalogue: Catalogue = field(default_factory=lambda: default_catalogue(SYMBOLS))
     lose_replies: int = 0
     lose_requests: int = 0
     unavailable: int = 0
@@ -162,7 +164,7 @@ class EngineVenue:
         else:
             params["orderId"] = str(venue_order_id)
         report = decode.order_query(self._execute("order.status", params))
-        return replace(report, client_order_id=client_order_id)
+        return replace(report, client_order_id=client_order_id or report.client_order_id)
 
     def list_order_fills(self, symbol: str, venue_order_id: int) -> Sequence[Fill]:
         """Ask for the fills of an order."""
@@ -184,12 +186,19 @@ class EngineVenue:
 
     def instruments(self) -> Sequence[Instrument]:
         """Ask for the rules."""
-        catalogue = default_catalogue(SYMBOLS)
-        return decode_market.instruments(catalogue.exchange_info()).instruments
+        return decode_market.instruments(self.catalogue.exchange_info()).instruments
 
     def quote_volumes(self) -> dict[str, Decimal]:
         """Give some volumes, larger for the symbols that come first."""
         return {symbol: Decimal(1_000_000 - index) for index, symbol in enumerate(SYMBOLS)}
+
+    def fees(self, symbol: str) -> SymbolFees:
+        """Ask for the fees of a symbol."""
+        return decode.symbol_fees(self._execute("account.commission", {"symbol": symbol}))
+
+    def price_at(self, symbol: str, at: datetime) -> Decimal | None:
+        """Give the last price that the engine knows, whatever the moment; None where there is none."""
+        return self.engine.last_price(symbol) or None
 
     def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
         """Give none: tests set candles on the market."""
@@ -239,13 +248,14 @@ class Scene:
 def a_scene(*, user_stream_is_up: bool = True, bnb_fees: bool = False) -> Scene:
     """Make a desk with an account of 10,000 USDT and 1 BNB."""
     clock = FixedClock()
+    catalogue = default_catalogue(SYMBOLS)
     engine = Engine(
-        catalogue=default_catalogue(SYMBOLS),
+        catalogue=catalogue,
         balances={"USDT": Decimal(10_000), "BNB": Decimal(1)},
         clock=lambda: to_ms(clock()),
         bnb_fees=bnb_fees,
     )
-    venue, market = EngineVenue(engine, clock), FakeMarket()
+    venue, market = EngineVenue(engine, clock, catalogue), FakeMarket()
     desk = Desk(
         venue=venue,
         market=market,

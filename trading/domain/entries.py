@@ -115,15 +115,23 @@ def plan_stop(
     return _stop_order(key, attempt, exits, qty=instrument.fit_qty(qty), instrument=instrument)
 
 
-def plan_market_exit(key: str, attempt: int, *, qty: Decimal, instrument: Instrument) -> OrderIntent:
-    """Give the market order that sells a held quantity (as much as one order may carry)."""
+def plan_exit(
+    key: str, attempt: int, *, qty: Decimal, instrument: Instrument, limit_price: Decimal | None = None
+) -> OrderIntent:
+    """Give the order that sells a held quantity now, as much of it as one order may carry.
+
+    A market order; with `limit_price` a limit order that takes what is there down to it and expires.
+    """
+    is_limit = limit_price is not None
     return OrderIntent(
         client_order_id=client_order_id(key, OrderRole.EXIT, attempt),
         symbol=instrument.symbol,
         role=OrderRole.EXIT,
         side=Side.SELL,
-        type=OrderType.MARKET,
-        qty=instrument.fit_market_qty(qty),
+        type=OrderType.LIMIT if is_limit else OrderType.MARKET,
+        qty=instrument.fit_qty(qty) if is_limit else instrument.fit_market_qty(qty),
+        price=instrument.price_down(limit_price) if limit_price is not None else None,
+        time_in_force=TimeInForce.IOC if is_limit else None,
     )
 
 

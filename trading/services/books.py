@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from trading import events
 from trading.domain.instrument import Instrument
@@ -26,14 +27,15 @@ class TradeBook:
     orders: list[Order] = field(default_factory=list)
     fills: list[FillRow] = field(default_factory=list)
 
-    def conclude(self, *, at: datetime, now: datetime) -> None:
+    def conclude(self, *, at: datetime, now: datetime, price: Decimal | None = None) -> None:
         """Bring the trade's row in line with its orders and fills; nothing is saved yet.
 
         Args:
             at: The venue's moment of what was booked; seconds without protection are counted in it.
+            price: What a sale would bring now, where leftovers shall be judged by it and not by their cost.
         """
         self.fills.sort(key=lambda fill: (fill.filled_at, fill.venue_fill_id))
-        conclude(self.trade, self.orders, self.fills, instrument=self.instrument, at=at, now=now)
+        conclude(self.trade, self.orders, self.fills, instrument=self.instrument, at=at, now=now, price=price)
 
     def save(self) -> None:
         """Save the trade's row and tell the dashboard after commit."""

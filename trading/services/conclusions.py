@@ -29,11 +29,13 @@ def conclude(
     instrument: Instrument,
     at: datetime,
     now: datetime,
+    price: Decimal | None = None,
 ) -> None:
     """Bring the trade row in line with its orders and fills (the oldest first); nothing is saved.
 
     Args:
         at: The venue's moment of what was booked; seconds without protection are counted in it.
+        price: What a sale would bring now; without it leftovers are judged by what they cost.
     """
     position = fold_trade(trade, fills)
     result = figures(position, fee_value=_foreign_fee_value(trade, fills))
@@ -44,7 +46,7 @@ def conclude(
         _open_if_new(trade, fills)
         is_dust = not instrument.is_sellable(sellable_qty(trade), held_price(trade))
         if is_dust and _all_closed(orders) and TradeState(trade.state) is not TradeState.CLOSED:
-            was_taken = instrument.is_sellable(position.qty, held_price(trade))
+            was_taken = instrument.is_sellable(position.qty, price or held_price(trade))
             _close(trade, orders, fills, taken_at=now if was_taken else None)
     if TradeState(trade.state) is TradeState.CLOSED:
         trade.realised_pnl, trade.dust_qty = result.pnl, sellable_qty(trade)

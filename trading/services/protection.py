@@ -5,6 +5,7 @@ Where the symbol allows no order lists, a plain stop is placed and the target is
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -12,21 +13,22 @@ from django.db import IntegrityError, transaction
 from trading.domain.entries import ExitPrices, plan_protection, plan_stop
 from trading.domain.instrument import Instrument, ProtectionMode
 from trading.domain.market import Quote
-from trading.domain.orders import ON_BOOK, UNRESOLVED
+from trading.domain.orders import ON_BOOK, UNRESOLVED, OrderStatus, OrderType
 from trading.domain.ports import VenueRefused
 from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
 from trading.models import Order, Trade
 from trading.selectors.instruments import get_instrument
 from trading.services.context import Desk
-from trading.services.exits import exit_trade
+from trading.services.exits import exit_trade, refused_in_a_row
 from trading.services.submit import Recorded, record, submit
 
 log = logging.getLogger(__name__)
 
 _UNRESOLVED = [status.value for status in UNRESOLVED]
-# A half-filled target expires its stop; the rest is sold at market when it is still there after this.
-ORPHAN_TARGET_S = 2.0
+# After so many refused sales in a row the position gets its exits back while the pause between them grows.
+REFUSALS_BEFORE_PROTECTION = 2
+LONGEST_PAUSE_S = 8.0
 
 
 def protect_trade(trade_id: int, *, desk: Desk) -> bool:
@@ -38,17 +40,16 @@ def protect_trade(trade_id: int, *, desk: Desk) -> bool:
     trade = Trade.objects.select_related("version").get(pk=trade_id)
     if TradeState(trade.state) is not TradeState.OPEN or trade.is_protected:
         return trade.is_protected
-    instrument = get_instrument(trade.symbol)
+    orders = _orders(trade)
+    if any(order.status in _UNRESOLVED for order in orders):
+        return _leave_orphan_target(trade, orders, desk=desk)
     quote = desk.market.quotes([trade.symbol]).get(trade.symbol)
-    if _has_open_orders(trade):
-        return _leave_orphan_target(trade, desk=desk)
-    reason = _price_reached(trade, quote)
+    reason = price_reached(trade, quote)
     if reason is not None:
         return exit_trade(trade.id, reason, desk=desk)
-    recorded = _record_protection(trade, instrument, now=desk.clock())
-    if recorded is None:
+    if _is_too_early(orders, now=desk.clock()):
         return False
-    answer = submit(recorded, venue=desk.venue, market=desk.market, clock=desk.clock)
+    answer = _protect(trade, desk=desk)
     if isinstance(answer, VenueRefused):
         log.error("trade.protection_refused: %s", answer, extra={"trade_id": trade.id})
         return exit_trade(trade.id, ExitReason.UNPROTECTED, desk=desk)
@@ -56,26 +57,82 @@ def protect_trade(trade_id: int, *, desk: Desk) -> bool:
     return trade.is_protected
 
 
-def _has_open_orders(trade: Trade) -> bool:
-    return Order.objects.filter(trade=trade, status__in=_UNRESOLVED).exists()
+def protect_meanwhile(trade: Trade, *, desk: Desk) -> bool:
+    """Give a position its exits back while the venue refuses to take its sale. Tells whether it is protected.
+
+    The next sale takes their place again.
+    """
+    orders = _orders(trade)
+    is_stuck = len(refused_in_a_row(orders)) >= REFUSALS_BEFORE_PROTECTION
+    is_under_way = any(order.status in _UNRESOLVED for order in orders)
+    if trade.is_protected or is_under_way or not is_stuck or _is_too_early(orders, now=desk.clock()):
+        return trade.is_protected
+    _protect(trade, desk=desk)
+    trade.refresh_from_db()
+    return trade.is_protected
 
 
-def _leave_orphan_target(trade: Trade, *, desk: Desk) -> bool:
-    """Sell the rest of a position whose target filled in part and thereby expired the stop."""
-    targets = Order.objects.filter(
-        trade=trade, role=OrderRole.TAKE_PROFIT.value, status__in=[status.value for status in ON_BOOK]
-    )
-    stops = Order.objects.filter(trade=trade, role=OrderRole.STOP.value, status__in=_UNRESOLVED)
-    since = trade.unprotected_since
-    is_orphan = targets.exists() and not stops.exists() and since is not None
-    if is_orphan and since is not None and desk.clock() - since > timedelta(seconds=ORPHAN_TARGET_S):
+def _orders(trade: Trade) -> list[Order]:
+    return list(Order.objects.filter(trade=trade).order_by("id"))
+
+
+def _is_too_early(orders: Sequence[Order], *, now: datetime) -> bool:
+    """Tell whether the last protection was not taken a moment ago: 0.5 s, doubling up to LONGEST_PAUSE_S."""
+    failed: list[Order] = []
+    for order in orders:
+        if order.role != OrderRole.STOP.value:
+            continue
+        if order.venue_order_id is None and order.status in (
+            OrderStatus.EXPIRED.value,
+            OrderStatus.REJECTED.value,
+        ):
+            failed.append(order)
+        else:
+            failed.clear()
+    if not failed:
+        return False
+    pause_s = min(0.25 * 2.0 ** len(failed), LONGEST_PAUSE_S)
+    return now - failed[-1].created_at < timedelta(seconds=pause_s)
+
+
+def _protect(trade: Trade, *, desk: Desk) -> object:
+    """Record and send the next protection; gives the venue's answer, None where there was none."""
+    recorded = _record_protection(trade, get_instrument(trade.symbol), now=desk.clock())
+    if recorded is None:
+        return None
+    return submit(recorded, venue=desk.venue, market=desk.market, clock=desk.clock)
+
+
+def _leave_orphan_target(trade: Trade, orders: Sequence[Order], *, desk: Desk) -> bool:
+    """Sell the rest of a position whose target filled in part and thereby expired the stop.
+
+    At once, in the place of the target: what fills it completely meanwhile refuses our cancel.
+    """
+    open_orders = [order for order in orders if order.status in _UNRESOLVED]
+    if all(
+        order.role == OrderRole.TAKE_PROFIT.value and OrderStatus(order.status) in ON_BOOK
+        for order in open_orders
+    ):
         return exit_trade(trade.id, ExitReason.TAKE_PROFIT, desk=desk)
     return False
 
 
-def _price_reached(trade: Trade, quote: Quote | None) -> ExitReason | None:
+def is_stop_passed(trade: Trade, quote: Quote | None) -> bool:
+    """Tell whether the market fell through a stop-limit order without filling it: it protects nothing then."""
+    if quote is None or not quote.is_sane or TradeState(trade.state) is not TradeState.OPEN:
+        return False
+    stops = Order.objects.filter(
+        trade=trade,
+        role=OrderRole.STOP.value,
+        type=OrderType.STOP_LOSS_LIMIT.value,
+        status__in=[status.value for status in ON_BOOK],
+    )
+    return any(order.price is not None and quote.bid < order.price for order in stops)
+
+
+def price_reached(trade: Trade, quote: Quote | None) -> ExitReason | None:
     """Tell whether the market is already beyond an exit, so that the venue would refuse to hold it."""
-    if quote is None:
+    if quote is None or not quote.is_sane:
         return None
     if quote.bid <= trade.stop_price:
         return ExitReason.STOP_LOSS
@@ -88,7 +145,9 @@ def _record_protection(trade: Trade, instrument: Instrument, *, now: datetime) -
     """Record the next protection, once: its attempt number is how many stops there were."""
     with transaction.atomic():
         locked = Trade.objects.select_for_update().select_related("version").get(pk=trade.pk)
-        if TradeState(locked.state) is not TradeState.OPEN or _has_open_orders(locked):
+        if TradeState(locked.state) not in (TradeState.OPEN, TradeState.CLOSING):
+            return None
+        if Order.objects.filter(trade=locked, status__in=_UNRESOLVED).exists():
             return None
         attempt = Order.objects.filter(trade=locked, role=OrderRole.STOP.value).count() + 1
         trailing = locked.version.trailing_bps if instrument.trailing_allowed else 0
@@ -111,7 +170,7 @@ def supervise_trade(trade: Trade, quote: Quote | None, *, desk: Desk) -> bool:
 
     The stop rests on the exchange where the symbol allows one; then only the target is acted upon.
     """
-    reason = _price_reached(trade, quote)
+    reason = price_reached(trade, quote)
     if reason is None or (reason is ExitReason.STOP_LOSS and trade.is_protected):
         return False
     return exit_trade(trade.id, reason, desk=desk)

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from trading.domain.executions import ExecutionReport
+from trading.domain.executions import ExecutionReport, Replacement
 from trading.domain.orders import ListIntent, OrderIntent, OrderStatus
 from trading.domain.ports import MarketView, Venue, VenueError, VenueRefused, VenueUncertain
 from trading.domain.risk import TradingState
@@ -24,6 +24,9 @@ from trading.models import Order, OrderList, Trade, TradingControl
 from trading.services.executions import NOT_SENT, apply_reports, expire_unsent
 
 log = logging.getLogger(__name__)
+
+# The venue did not try the order, because what it was to replace had ended.
+NOT_ATTEMPTED = "NOT_ATTEMPTED"
 
 Intent = OrderIntent | ListIntent
 Answer = Sequence[ExecutionReport] | VenueError
@@ -162,4 +165,34 @@ def submit(recorded: Recorded, *, venue: Venue, market: MarketView | None, clock
         return None
     answer = send(claimed[0], venue=venue)
     book([(claimed[0], answer)], now=clock(), market=market)
+    return answer
+
+
+def submit_instead(
+    target: Order, recorded: Recorded, *, venue: Venue, market: MarketView | None, clock: Clock
+) -> Replacement | None:
+    """Claim and send one recorded order in the place of an open one, and book what became of both.
+
+    Gives None when it was not ours to send, when neither was done, or when nobody knows: then the row
+    says which, and what was open may be open still.
+    """
+    claimed = claim([recorded], now=clock())
+    if not claimed or not isinstance(recorded.intent, OrderIntent):
+        return None
+    try:
+        answer = venue.replace_order(target.symbol, target.client_order_id, recorded.intent)
+    except VenueError as error:
+        book([(claimed[0], error)], now=clock(), market=market)
+        return None
+    placed = [answer.placed] if answer.placed is not None else []
+    # In this order: the sale fills what the cancel set free.
+    apply_reports([*answer.cancelled, *placed], now=clock(), market=market)
+    if answer.placed is None:
+        was_tried = bool(answer.cancelled)
+        expire_unsent(
+            claimed[0].orders,
+            reason=answer.refusal if was_tried else NOT_ATTEMPTED,
+            now=clock(),
+            status=OrderStatus.REJECTED if was_tried else OrderStatus.EXPIRED,
+        )
     return answer

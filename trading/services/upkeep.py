@@ -6,49 +6,78 @@ step is a compare-and-set of its own.
 """
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
+from django.db.models import Max
 
 from trading import events
 from trading.domain.instrument import ProtectionMode
 from trading.domain.market import Quote
+from trading.domain.orders import ON_BOOK, OrderStatus, Side
 from trading.domain.trades import ExitReason, TradeState
 from trading.domain.workers import WorkerState
-from trading.models import Trade, Worker
+from trading.models import Order, ReconcileRun, Trade, Worker
+from trading.selectors.instruments import get_instruments, rules_read_at
 from trading.selectors.trades import OPEN_STATE_NAMES, list_open
-from trading.services import journal
+from trading.services import journal, reconcile
 from trading.services.context import Desk
 from trading.services.exits import exit_trade
-from trading.services.protection import protect_trade, supervise_trade
+from trading.services.instruments import refresh_instruments
+from trading.services.protection import (
+    is_stop_passed,
+    price_reached,
+    protect_meanwhile,
+    protect_trade,
+    supervise_trade,
+)
+from trading.services.resolve import AbsenceCheck, list_doubtful, resolve_order, resolve_orders
 
 log = logging.getLogger(__name__)
 
 
+# Rules and balances that made the venue refuse a sale, or a halt, are read anew this often at most.
+LOOKED_AT_MOST_EVERY = timedelta(seconds=10)
+# An exit that the price has passed is asked for this often at most, where the venue has not told of it.
+PASSED_AGE = timedelta(seconds=2)
+
+
 @dataclass(slots=True)
 class Round:
-    """What one round did; counts of trades and workers."""
+    """What one round did; counts of trades, orders and workers."""
 
     looked_at: int = 0
     left: int = 0
     protected: int = 0
+    resolved: int = 0
     stopped: int = 0
 
 
 def run(*, desk: Desk) -> Round:
-    """Make one round over all open trades and draining workers."""
+    """Make one round over unknown orders, all open trades and draining workers."""
     desk.roster.refresh(desk.clock())
+    result = Round()
+    _guard("orders", lambda: _resolve(result, desk=desk))
     trades = [trade for trade in list_open() if trade.state != TradeState.OPENING.value]
+    _guard("rules", lambda: _look_closer(trades, desk=desk))
     quotes = desk.market.quotes([trade.symbol for trade in trades])
-    result = Round(looked_at=len(trades))
+    result.looked_at = len(trades)
     for trade in trades:
-        try:
-            _look_after(trade, quotes.get(trade.symbol), result, desk=desk)
-        except Exception:  # rim of the loop: one trade's trouble must not keep the others unprotected
-            log.exception("upkeep.failed", extra={"trade_id": trade.id})
+        # One trade's trouble must not keep the others unprotected.
+        _guard(trade.key, partial(_look_after, trade, quotes.get(trade.symbol), result, desk=desk))
     result.stopped = stop_drained(now=desk.clock())
     return result
+
+
+def _guard(subject: str, act: Callable[[], None]) -> None:
+    """Do one part of the round; what it raises is logged, and the other parts are done all the same."""
+    try:
+        act()
+    except Exception:  # rim of the loop
+        log.exception("upkeep.failed", extra={"subject": subject})
 
 
 def run_triggers(symbols: list[str], *, desk: Desk) -> Round:
@@ -62,15 +91,70 @@ def run_triggers(symbols: list[str], *, desk: Desk) -> Round:
     return result
 
 
+def _resolve(result: Round, *, desk: Desk) -> None:
+    result.resolved = resolve_orders(list_doubtful(now=desk.clock()), desk=desk)
+
+
 def _look_after(trade: Trade, quote: Quote | None, result: Round, *, desk: Desk) -> None:
     if trade.state == TradeState.CLOSING.value:
-        result.left += exit_trade(trade.id, ExitReason(trade.exit_reason), desk=desk)
+        is_flat = exit_trade(trade.id, ExitReason(trade.exit_reason), desk=desk)
+        result.left += is_flat
+        if not is_flat:
+            trade.refresh_from_db()
+            result.protected += protect_meanwhile(trade, desk=desk)
     elif trade.expires_at is not None and trade.expires_at <= desk.clock():
         result.left += exit_trade(trade.id, ExitReason.MAX_HOLD, desk=desk)
+    elif is_stop_passed(trade, quote):
+        _count_unprotected(trade, now=desk.clock())
+        result.left += exit_trade(trade.id, ExitReason.STOP_LOSS, desk=desk)
     elif trade.protection == ProtectionMode.SUPERVISED.value and supervise_trade(trade, quote, desk=desk):
         result.left += 1
     elif trade.state == TradeState.OPEN.value and not trade.is_protected:
         result.protected += protect_trade(trade.id, desk=desk)
+    elif price_reached(trade, quote) is not None:
+        result.resolved += _ask_for_passed(trade, desk=desk)
+
+
+def _count_unprotected(trade: Trade, *, now: datetime) -> None:
+    """Count seconds from now on: a stop-limit order that the market has passed protects nothing."""
+    waiting = Trade.objects.filter(pk=trade.pk, state=TradeState.OPEN.value, unprotected_since=None)
+    waiting.update(is_protected=False, unprotected_since=now)
+
+
+def _ask_for_passed(trade: Trade, *, desk: Desk) -> int:
+    """Ask for exits that the price has passed: the venue should have filled one, and has not told of it."""
+    now = desk.clock()
+    passed = Order.objects.filter(
+        trade=trade, side=Side.SELL.value, status__in=[status.value for status in ON_BOOK]
+    )
+    due = list(passed.exclude(ask_at__gt=now))
+    Order.objects.filter(pk__in=[order.pk for order in due]).update(ask_at=now + PASSED_AGE)
+    check = AbsenceCheck(desk)
+    return sum([resolve_order(order, desk=desk, check=check) for order in due])
+
+
+def _look_closer(trades: Sequence[Trade], *, desk: Desk) -> None:
+    """Read the symbols' rules and the balances anew where they may be why a position cannot be left."""
+    now = desk.clock()
+    symbols = {trade.symbol for trade in trades}
+    halted = {symbol for symbol, each in get_instruments(symbols).items() if not each.is_trading}
+    refused = Order.objects.filter(
+        trade__in=trades,
+        side=Side.SELL.value,
+        status=OrderStatus.REJECTED.value,
+        closed_at__gte=now - LOOKED_AT_MOST_EVERY,
+    )
+    if not halted and not refused.exists():
+        return
+    if _is_older(rules_read_at(), now=now):
+        refresh_instruments(venue=desk.venue, now=now)
+    reconciled_at = ReconcileRun.objects.aggregate(newest=Max("at"))["newest"]
+    if refused.exists() and _is_older(reconciled_at, now=now):
+        reconcile.run(desk=desk, reason="REFUSED")
+
+
+def _is_older(moment: datetime | None, *, now: datetime) -> bool:
+    return moment is None or now - moment > LOOKED_AT_MOST_EVERY
 
 
 def stop_drained(*, now: datetime) -> int:

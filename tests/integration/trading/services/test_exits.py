@@ -188,6 +188,7 @@ def test_a_halted_symbol_keeps_its_protection(scene: Scene) -> None:
     a_worker(scene, max_hold_s=60)
     turn(scene)
     scene.pump()
+    scene.venue.catalogue.update("BTCUSDT", status="HALT")
     InstrumentRow.objects.filter(symbol="BTCUSDT").update(status="HALT")
     scene.clock.advance(61)
 

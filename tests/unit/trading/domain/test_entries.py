@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import a_quote, an_instrument, some_terms
-from trading.domain.entries import EntryPlan, plan_entry, plan_market_exit, plan_protection, plan_stop
+from trading.domain.entries import EntryPlan, plan_entry, plan_exit, plan_protection, plan_stop
 from trading.domain.instrument import ProtectionMode
 from trading.domain.orders import ListKind, OrderType, TimeInForce
 from trading.domain.risk import Denial, DenialCode
@@ -107,7 +107,7 @@ def test_exits_of_a_held_position_have_ids_of_their_own() -> None:
     first = plan_protection(KEY, 1, exits, qty=Decimal(1), instrument=instrument)
     second = plan_protection(KEY, 2, exits, qty=Decimal(1), instrument=instrument)
     stop = plan_stop(KEY, 3, exits, qty=Decimal(1), instrument=instrument)
-    sale = plan_market_exit(KEY, 0, qty=Decimal(1), instrument=instrument)
+    sale = plan_exit(KEY, 0, qty=Decimal(1), instrument=instrument)
 
     ids = [order.client_order_id for order in (*first.orders, *second.orders, stop, sale)]
     assert len(set(ids)) == len(ids)
