@@ -1,0 +1,156 @@
+"""A trader's desk as trading.bootstrap builds it, with a clock and a market view that the bench sets.
+
+The venue is spoken to over HTTP by the product's own client, the budget is kept in a real Redis, the rows
+lie in a real database. One strategy enters at every candle, one worker has all symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+import redis
+from django.conf import settings
+from django.core.management import call_command
+
+from tests.support.builders import a_config
+from tests.support.desk import FakeMarket, flat_candles
+from tests.support.trading import ALWAYS, last_closed
+from trading.domain import strategy
+from trading.domain.market import ClosedCandle, Quote
+from trading.domain.strategy import StrategySpec
+from trading.domain.universe import Universe
+from trading.exchange.client import BinanceVenue
+from trading.exchange.throttle import Throttle
+from trading.models import (
+    Balance,
+    ExternalChange,
+    FillRow,
+    Order,
+    OrderList,
+    ReconcileRun,
+    Trade,
+    TradingControl,
+)
+from trading.services import instruments, workers
+from trading.services.context import Desk, Limits
+from trading.services.roster import Roster
+
+# symbol of each rung of the protection ladder -> bid, ask, and a bid beyond the target of 50 bps
+RUNGS = {"OPOCO": "BTCUSDT", "OTOCO": "ADAUSDT", "OCO": "DOGEUSDT", "SUPERVISED": "LTCUSDT"}
+PRICES = {
+    "BTCUSDT": ("100.00", "100.01", "101.00"),
+    "ADAUSDT": ("0.5000", "0.5001", "0.5050"),
+    "DOGEUSDT": ("0.10000", "0.10001", "0.10100"),
+    "LTCUSDT": ("80.00", "80.01", "80.80"),
+}
+BALANCES = {"USDT": Decimal(100_000), "BNB": Decimal(1)}
+MAX_HOLD_S = 600
+# A busy machine may need seconds for what takes milliseconds; a batch must not grow stale by that.
+PATIENT = Limits(max_quote_age_s=60.0, max_candle_age_s=60.0)
+WRITTEN = (FillRow, Order, OrderList, Trade, Balance, TradingControl, ReconcileRun, ExternalChange)
+
+
+class MovedClock:
+    """The real time, moved ahead by as much as the bench wants to have passed."""
+
+    def __init__(self, ahead_s: float = 0.0) -> None:
+        self.ahead_s = ahead_s
+
+    def __call__(self) -> datetime:
+        """Give the moment."""
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
+
+
+class RealDesk:
+    """One process's desk with its clock and its market. Made after the fork, as in life."""
+
+    def __init__(self, url: str, *, ahead_s: float = 0.0, timeout_s: float = 3.0) -> None:
+        cast("dict[str, StrategySpec]", strategy.STRATEGIES)[ALWAYS.name] = ALWAYS
+        self.clock = MovedClock(ahead_s)
+        self.market = FakeMarket()
+        client = redis.Redis.from_url(settings.REDIS_URL)
+        self.venue = BinanceVenue(
+            rest_url=f"{url}/api",
+            api_key="paper",
+            api_secret="paper",  # noqa: S106 -- the documented key of a venue that holds no money
+            throttle=Throttle(client, clock=MovedClock()),
+            clock=MovedClock(),
+            timeout_s=timeout_s,
+        )
+        self.venue.sync_clock()  # as trading.bootstrap.warm_up does before the first order
+        self.desk = Desk(
+            venue=self.venue,
+            market=self.market,
+            clock=self.clock,
+            senders=ThreadPoolExecutor(4, thread_name_prefix="sender"),
+            limits=PATIENT,
+            user_stream_is_up=lambda: True,
+            roster=Roster(),
+        )
+
+    def see(self, symbols: Iterable[str], opened: datetime, *, at_target: bool = False) -> None:
+        """Let fresh quotes of the symbols arrive, and candles up to the one opened at this moment."""
+        now = self.clock()
+        for symbol in symbols:
+            bid, ask = (Decimal(text) for text in price_of(symbol, at_target=at_target))
+            self.market.set_quote(Quote(symbol, bid, Decimal(1000), ask, Decimal(1000), now, now))
+            candles = flat_candles(float(bid), last_open=opened, interval_s=1)
+            self.market.set_candles(symbol, "1s", candles)
+
+
+def price_of(symbol: str, *, at_target: bool = False) -> tuple[str, str]:
+    """Give bid and ask of a symbol, as they are or where its target is reached."""
+    bid, ask, target = PRICES[symbol]
+    if not at_target:
+        return bid, ask
+    return target, str(Decimal(target) + Decimal(ask) - Decimal(bid))
+
+
+def newest_candle(clock: MovedClock) -> datetime:
+    """Give when the newest closed candle of one second was opened."""
+    return last_closed(clock(), "1s")
+
+
+def batch(symbols: Iterable[str], opened: datetime) -> list[ClosedCandle]:
+    """Give what a task carries when these symbols' candles close together."""
+    return [ClosedCandle(symbol, "1s", opened) for symbol in symbols]
+
+
+def migrate() -> None:
+    """Make the tables."""
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+def settle_in(url: str, worker_names: tuple[str, ...] = ("bench",), **changes: Any) -> None:
+    """Read the symbols and start the workers, once for all runs."""
+    desk = RealDesk(url)
+    now = desk.clock()
+    instruments.refresh_instruments(venue=desk.venue, now=now)
+    config = a_config(
+        **{
+            "strategy": ALWAYS.name,
+            "interval": "1s",
+            "universe": Universe(symbols=tuple(PRICES)),
+            "trade_notional": Decimal(100),
+            "budget": Decimal(5000),
+            "max_open_trades": 10,
+            "max_hold_s": MAX_HOLD_S,
+            "max_spread_bps": 100,
+            **changes,
+        }
+    )
+    for name in worker_names:
+        worker = workers.create_worker(name, config, actor="bench", now=now)
+        workers.start_worker(worker.pk, actor="bench", now=now)
+
+
+def forget() -> None:
+    """Empty everything that a run writes; symbols and workers stay. Also the request budget in Redis."""
+    for model in WRITTEN:
+        model._default_manager.all().delete()
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.flushall()
