@@ -161,10 +161,20 @@ class AbsenceCheck:
 
     desk: Desk
     _open: dict[str, ExecutionReport] | None = None
+    _totals: dict[str, Decimal] | None = None
     _unexplained: dict[str, bool] = field(default_factory=dict)
 
     def is_absent(self, order: Order) -> bool:
-        """Tell whether nothing at the venue hints at the order. Raises VenueError."""
+        """Tell whether nothing at the venue hints at the order. Raises VenueError.
+
+        The orders of a list came in one request: a trace of one is a trace of all.
+        """
+        together = list(order.order_list.orders.all()) if order.order_list is not None else [order]
+        if any(each.venue_order_id is not None for each in together):
+            return False
+        return all([self._left_no_trace(each) for each in together])
+
+    def _left_no_trace(self, order: Order) -> bool:
         found = self._open_orders().get(order.client_order_id)
         if found is not None:
             apply_reports([found], now=self.desk.clock(), market=self.desk.market)
@@ -199,17 +209,20 @@ class AbsenceCheck:
             report = self.desk.venue.query_order(symbol, "", venue_order_id=venue_order_id)
         except OrderNotFound:
             return True  # filled a moment ago and not yet to be read: not a time for conclusions
-        if not Order.objects.filter(client_order_id=report.client_order_id).exists():
+        ours = Order.objects.filter(client_order_id=report.client_order_id).first()
+        if ours is None:
             return False  # somebody else's
         apply_report(report, now=self.desk.clock(), market=self.desk.market)
+        fetch_missing_fills(ours, desk=self.desk)
         return True
 
     def _is_in_balances(self, order: Order) -> bool:
         """Tell whether the account moved, against the ledger, by as much as the order would have moved it."""
         base_asset = order.trade.base_asset
-        venue = {each.asset: each.total for each in self.desk.venue.balances()}
+        if self._totals is None:
+            self._totals = {each.asset: each.total for each in self.desk.venue.balances()}
         kept = Balance.objects.filter(asset=base_asset).first()
-        moved: Decimal = venue.get(base_asset, ZERO) - (kept.ledger if kept is not None else ZERO)
+        moved: Decimal = self._totals.get(base_asset, ZERO) - (kept.ledger if kept is not None else ZERO)
         expected: Decimal = order.qty * (ONE - 2 * self.desk.limits.fee_ratio)
         return moved >= expected if order.side == Side.BUY.value else -moved >= expected
 

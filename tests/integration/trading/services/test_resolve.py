@@ -1,0 +1,202 @@
+"""Unknown outcomes: heard, asked for with growing pauses, confirmed by every trace, and never sent again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.support.desk import EngineVenue, Scene, a_scene
+from tests.support.trading import a_worker, always, assert_ledger_agrees, prepare, turn
+from trading.domain.executions import ExecutionReport
+from trading.domain.ports import OrderNotFound
+from trading.models import Order, Trade
+from trading.services import upkeep
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always")]
+__all__ = ["always"]
+
+
+@dataclass
+class BlindVenue(EngineVenue):
+    """The same account seen through a copy that lags: what is named in `blind` is not there yet."""
+
+    blind: frozenset[str] = frozenset()
+    asked: int = 0
+
+    def query_order(
+        self, symbol: str, client_order_id: str, *, venue_order_id: int | None = None
+    ) -> ExecutionReport:
+        """Ask for one order, in vain where `blind` says so."""
+        self.asked += 1
+        if "orders" in self.blind and venue_order_id is None:
+            raise OrderNotFound("Order does not exist.")
+        return super().query_order(symbol, client_order_id, venue_order_id=venue_order_id)
+
+    def list_open_orders(self) -> Any:
+        """Ask for the open orders."""
+        return [] if "open orders" in self.blind else super().list_open_orders()
+
+    def list_fills(self, symbol: str, *, since: datetime) -> Any:
+        """Ask for the fills of a symbol."""
+        return [] if "fills" in self.blind else super().list_fills(symbol, since=since)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A desk with a quote of BTC and a worker on it; its venue may be blind."""
+    made = a_scene()
+    blind = BlindVenue(made.engine, made.clock, made.venue.catalogue)
+    made.venue = blind
+    object.__setattr__(made.desk, "venue", blind)
+    prepare(made)
+    made.quote("BTCUSDT", "100.00", "100.01")
+    a_worker(made, budget=Decimal(100))
+    return made
+
+
+def _see(scene: Scene, *blind: str) -> BlindVenue:
+    assert isinstance(scene.venue, BlindVenue)
+    scene.venue.blind = frozenset(blind)
+    return scene.venue
+
+
+def _wait(scene: Scene, seconds: float, *, every_s: float = 0.5) -> None:
+    for _ in range(round(seconds / every_s)):
+        scene.clock.advance(every_s)
+        upkeep.run(desk=scene.desk)
+
+
+def test_a_lost_reply_is_found_by_the_watchdog_and_nothing_is_sent_again(scene: Scene) -> None:
+    scene.venue.lose_replies = 1
+    turn(scene)
+
+    _wait(scene, 1.0)
+
+    trade = Trade.objects.get()
+    assert (trade.state, trade.is_protected) == ("OPEN", True)
+    assert len(scene.venue.sent) == 1
+    assert_ledger_agrees(scene)
+
+
+def test_the_stream_is_heard_before_the_venue_is_asked(scene: Scene) -> None:
+    venue = _see(scene)
+    venue.lose_replies = 1
+    turn(scene)
+    scene.clock.advance(0.4)
+    upkeep.run(desk=scene.desk)
+    assert venue.asked == 0
+
+    scene.pump()
+
+    assert Trade.objects.get().state == "OPEN"
+    assert venue.asked == 0
+
+
+def test_funds_stay_reserved_and_the_symbol_busy_while_an_entry_is_unknown(scene: Scene) -> None:
+    a_worker(scene, "ETHUSDT", name="other", budget=Decimal(100))
+    scene.quote("ETHUSDT", "50.00", "50.01")
+    venue = _see(scene, "orders")
+    venue.lose_requests = 1
+    turn(scene)
+
+    scene.clock.advance(5)
+    scene.quote("BTCUSDT", "100.00", "100.01")
+    decisions = turn(scene).decisions
+
+    assert [each.code for each in decisions if each.symbol == "BTCUSDT"] == ["SYMBOL_BUSY"]
+    assert Trade.objects.get().reserved_notional > 0
+
+
+def test_an_unknown_order_is_asked_for_with_growing_pauses(scene: Scene) -> None:
+    venue = _see(scene, "orders")
+    venue.lose_requests = 1
+    turn(scene)
+
+    _wait(scene, 12.0)
+
+    rounds = 24
+    assert Order.objects.filter(status="SUBMITTED").count() == 3
+    assert 3 * 3 <= venue.asked <= 3 * 7 < 3 * rounds
+
+
+def test_what_never_arrived_is_given_up_after_the_horizon(scene: Scene) -> None:
+    scene.venue.lose_requests = 1
+    turn(scene)
+
+    _wait(scene, 12.0)
+    assert Trade.objects.get().state == "OPENING"
+    _wait(scene, 16.0)
+
+    assert Trade.objects.get().state == "ABORTED"
+    assert {order.reason for order in Order.objects.all()} == {"NOT_FOUND"}
+    assert len(scene.venue.sent) == 1
+
+
+def test_an_order_that_queries_do_not_find_is_found_by_its_fills(scene: Scene) -> None:
+    venue = _see(scene, "orders", "open orders")
+    venue.lose_replies = 1
+    turn(scene)
+
+    _wait(scene, 20.0)
+
+    trade = Trade.objects.get()
+    assert (trade.state, trade.qty > 0) == ("OPEN", True)
+    assert len(venue.sent) == 1
+
+
+def test_an_order_that_queries_do_not_find_lives_while_its_list_is_open(scene: Scene) -> None:
+    venue = _see(scene, "orders", "fills")
+    venue.lose_replies = 1
+    turn(scene)
+
+    _wait(scene, 20.0)
+
+    statuses = dict(Order.objects.values_list("role", "status"))
+    assert statuses == {"ENTRY": "SUBMITTED", "TAKE_PROFIT": "ACCEPTED", "STOP": "ACCEPTED"}
+
+
+def test_an_order_of_which_only_the_balance_tells_is_not_given_up(scene: Scene) -> None:
+    venue = _see(scene, "orders", "open orders", "fills")
+    venue.lose_replies = 1
+    turn(scene)
+
+    _wait(scene, 60.0)
+    entry = Order.objects.get(role="ENTRY")
+    assert (entry.status, Trade.objects.get().state) == ("SUBMITTED", "OPENING")
+
+    _see(scene)
+    _wait(scene, 32.0)
+    assert Trade.objects.get().state == "OPEN"
+    assert_ledger_agrees(scene)
+
+
+def _without(kind: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda event: event.get("X") != kind
+
+
+def test_a_leg_whose_end_was_never_told_is_asked_for(scene: Scene) -> None:
+    turn(scene)
+    scene.pump()
+    scene.quote("BTCUSDT", "101.00", "101.01")
+    scene.pump(keep=_without("EXPIRED"))
+    assert Trade.objects.get().state == "OPEN"
+
+    _wait(scene, 1.0)
+
+    assert (Trade.objects.get().state, Trade.objects.get().exit_reason) == ("CLOSED", "TAKE_PROFIT")
+    assert_ledger_agrees(scene)
+
+
+def test_an_exit_that_the_price_has_passed_is_asked_for_when_no_event_tells_of_it(scene: Scene) -> None:
+    turn(scene)
+    scene.pump()
+    scene.quote("BTCUSDT", "98.00", "98.01")
+    scene.engine.drain_events()
+
+    upkeep.run(desk=scene.desk)
+
+    assert (Trade.objects.get().state, Trade.objects.get().exit_reason) == ("CLOSED", "STOP_LOSS")
+    assert_ledger_agrees(scene)
