@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: setup lock format check test test-fast bench faults run clean
+.PHONY: setup lock format check test test-fast bench faults chaos run clean
 
 setup: $(VENV)/.stamp-dev  ## install everything, once
 
@@ -63,6 +63,10 @@ bench: setup  ## measure, and write what was measured
 
 faults: setup  ## provoke every fault of docs/faults.md and write it anew; ONLY=1,5,58 for a part
 	@$(BIN)/python -m bench.faults $(if $(ONLY),--only $(ONLY))
+
+chaos: setup  ## the whole stack under random mischief, then judged; SEED=1 MINUTES=1, or SEEDS=1-50 JOBS=3
+	@$(BIN)/python -m bench.chaos $(if $(SEEDS),--seeds $(SEEDS) --jobs $(or $(JOBS),1),--seed $(or $(SEED),1)) \
+		--minutes $(or $(MINUTES),1) $(ARGS)
 
 run: $(VENV)/.stamp-run  ## the whole stack on this machine; ARGS="--port 8001" reaches `manage.py up`
 	@exec $(BIN)/python manage.py up $(ARGS)
