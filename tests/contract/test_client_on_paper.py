@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -76,6 +77,53 @@ def test_an_oco_protects_what_is_held(server: PaperServer, venue: BinanceVenue) 
     assert {each.client_order_id for each in reports} == {each.client_order_id for each in oco.orders}
     assert {each.client_order_id for each in venue.list_open_orders()} >= {oco.above.client_order_id}
     venue.cancel_list(SYMBOL, oco.client_list_id)
+
+
+def test_a_sale_takes_the_place_of_a_list(server: PaperServer, venue: BinanceVenue) -> None:
+    oco = a_bracket(best_ask(server), kind=ListKind.OCO)
+    venue.submit_list(oco)
+    sale = an_order(OrderRole.EXIT, OrderType.MARKET)
+
+    replacement = venue.replace_order(SYMBOL, oco.below.client_order_id, sale)
+
+    cancelled = {each.client_order_id: each.status.value for each in replacement.cancelled}
+    assert cancelled == {leg.client_order_id: "CANCELED" for leg in oco.orders}
+    assert replacement.placed is not None
+    assert replacement.placed.status is OrderStatus.FILLED
+    assert replacement.placed.request_left_at is not None
+
+
+def test_a_sale_is_not_attempted_where_nothing_is_left_to_replace(venue: BinanceVenue) -> None:
+    replacement = venue.replace_order(SYMBOL, "fc-NEVER-S1", an_order(OrderRole.EXIT, OrderType.MARKET))
+
+    assert (replacement.cancelled, replacement.placed) == ((), None)
+    assert replacement.refusal == "code -2011: Unknown order sent."
+
+
+def test_a_sale_that_breaks_a_filter_leaves_the_order_open(server: PaperServer, venue: BinanceVenue) -> None:
+    order = a_resting_sale(server)
+    venue.submit_order(order)
+    sale = an_order(OrderRole.EXIT, OrderType.LIMIT, price=Decimal("0.00001"))
+
+    with pytest.raises(VenueRefused):
+        venue.replace_order(SYMBOL, order.client_order_id, sale)
+
+    assert venue.query_order(SYMBOL, order.client_order_id).status is OrderStatus.ACCEPTED
+    venue.cancel_order(SYMBOL, order.client_order_id)
+
+
+def test_a_sale_that_fails_after_the_cancel_tells_both_halves(
+    server: PaperServer, venue: BinanceVenue
+) -> None:
+    order = a_resting_sale(server)
+    venue.submit_order(order)
+    sale = replace(an_order(OrderRole.EXIT, OrderType.MARKET), qty=Decimal(3))
+
+    replacement = venue.replace_order(SYMBOL, order.client_order_id, sale)
+
+    assert [each.status for each in replacement.cancelled] == [OrderStatus.CANCELED]
+    assert replacement.placed is None
+    assert replacement.refusal.startswith("code -2010")
 
 
 def test_a_market_order_brings_its_fills(venue: BinanceVenue) -> None:
