@@ -27,6 +27,7 @@ from trading.services import journal, reconcile
 from trading.services.context import Desk
 from trading.services.exits import exit_trade
 from trading.services.instruments import refresh_instruments
+from trading.services.limits import watch_daily_loss
 from trading.services.protection import (
     is_stop_passed,
     price_reached,
@@ -69,6 +70,7 @@ def run(*, desk: Desk) -> Round:
         # One trade's trouble must not keep the others unprotected.
         _guard(trade.key, partial(_look_after, trade, quotes.get(trade.symbol), result, desk=desk))
     result.stopped = stop_drained(now=desk.clock())
+    _guard("limits", lambda: _watch_limits(desk=desk))
     return result
 
 
@@ -91,12 +93,17 @@ def run_triggers(symbols: list[str], *, desk: Desk) -> Round:
     return result
 
 
+def _watch_limits(*, desk: Desk) -> None:
+    watch_daily_loss(now=desk.clock())
+
+
 def _resolve(result: Round, *, desk: Desk) -> None:
     result.resolved = resolve_orders(list_doubtful(now=desk.clock()), desk=desk)
 
 
 def _look_after(trade: Trade, quote: Quote | None, result: Round, *, desk: Desk) -> None:
-    if trade.state == TradeState.CLOSING.value:
+    if trade.state == TradeState.CLOSING.value or trade.exit_reason:
+        # Begun, or wished for while the trade was not yet, or could not be, sold: see services.flatten.
         is_flat = exit_trade(trade.id, ExitReason(trade.exit_reason), desk=desk)
         result.left += is_flat
         if not is_flat:

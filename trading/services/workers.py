@@ -9,7 +9,6 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from trading import events
-from trading.domain.trades import ExitReason, TradeState
 from trading.domain.workers import (
     WORKER_TRANSITIONS,
     InvalidConfiguration,
@@ -23,7 +22,7 @@ from trading.selectors.trades import OPEN_STATE_NAMES
 from trading.selectors.workers import config_to_json, get_config
 from trading.services import journal
 from trading.services.context import Desk
-from trading.services.exits import exit_trade
+from trading.services.flatten import flatten
 
 
 class WorkerNotFound(LookupError):
@@ -148,12 +147,9 @@ def flatten_worker(worker_id: int, *, actor: str, desk: Desk, reason: str = "") 
         if worker.state != WorkerState.STOPPED.value:
             _write_state(worker, WorkerState.STOPPED, now=now)
         journal.write("worker.flattened", f"worker:{worker.pk}", actor=actor, now=now, reason=reason)
-    trades = Trade.objects.filter(
-        worker_id=worker_id, state__in=[TradeState.OPEN.value, TradeState.CLOSING.value]
-    )
-    for trade_id in trades.values_list("id", flat=True):
-        exit_trade(trade_id, ExitReason.FLATTEN, desk=desk)
-    return Trade.objects.filter(worker_id=worker_id, state__in=OPEN_STATE_NAMES).count()
+    trades = Trade.objects.filter(worker_id=worker_id, state__in=OPEN_STATE_NAMES)
+    flatten(set(trades.values_list("pk", flat=True)), desk=desk)
+    return trades.count()
 
 
 def _check(config: WorkerConfig) -> WorkerConfig:
