@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement
+from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement, Transfer
 from trading.domain.fees import SymbolFees
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle, Quote
@@ -24,8 +24,10 @@ from trading.exchange import decode, decode_market, encode
 from trading.paper.catalogue import Catalogue, default_catalogue
 from trading.paper.engine import Engine
 from trading.paper.errors import VenueError as PaperRefusal
+from trading.services import ledger
 from trading.services.context import Desk, Limits
 from trading.services.executions import apply_balances, apply_report
+from trading.services.foreign import book_foreign
 from trading.services.roster import Roster
 
 START = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
@@ -235,6 +237,9 @@ class Scene:
             decoded = decode.user_event(event)
             if isinstance(decoded, ExecutionReport):
                 apply_report(decoded, now=self.clock(), market=self.market)
+                book_foreign([decoded], now=self.clock(), market=self.market, actor="executions")
+            elif isinstance(decoded, Transfer):
+                ledger.book_transfers([decoded], now=self.clock())
             elif decoded is not None:
                 apply_balances(decoded, now=self.clock())
         return len(events)

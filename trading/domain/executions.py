@@ -33,11 +33,21 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderTerms:
+    """What an order asks for, as a query tells it; `price` is its limit or else its stop, None at market."""
+
+    side: Side
+    qty: Decimal
+    price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionReport:
     """The venue's word about one order at one moment.
 
     `filled_qty` is the venue's cumulative figure: where it exceeds the fills that we hold, fills are
     missing and reconcile asks for them. `reason` is the venue's own text or code for a refusal.
+    `terms` come with the answer to a query only.
     `request_left_at` is set on the reply to a request of ours: when its bytes were handed to the socket.
     """
 
@@ -51,6 +61,7 @@ class ExecutionReport:
     reason: str = ""
     fills: tuple[Fill, ...] = field(default=())
     request_left_at: datetime | None = None
+    terms: OrderTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +89,13 @@ class AssetBalance:
     def total(self) -> Decimal:
         """Free plus locked."""
         return self.free + self.locked
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A deposit (positive) or a withdrawal (negative) of one asset. The venue gives it no id of its own."""
+
+    asset: str
+    amount: Decimal
+    happened_at: datetime
+    reported_at: datetime

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement
+from trading.domain.fees import SymbolFees
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle, Quote
 from trading.domain.orders import ListIntent, OrderIntent
@@ -95,6 +96,12 @@ class Venue(Protocol):
 
     def quote_volumes(self) -> dict[str, Decimal]:
         """24 h volume by symbol, in the quote asset."""
+
+    def fees(self, symbol: str) -> SymbolFees:
+        """Fees of the account on a symbol."""
+
+    def price_at(self, symbol: str, at: datetime) -> Decimal | None:
+        """Price of a symbol in the minute of a moment, in its quote asset; None where the venue has none."""
 
     def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
         """The newest closed candles, oldest first."""

@@ -15,6 +15,10 @@ ONE = Decimal(1)
 BPS = Decimal(10_000)
 
 
+# Every id that we give to an order or a list begins so.
+ID_PREFIX = "fc-"
+
+
 class InvalidNumber(ValueError):
     """The text is not a finite decimal number."""
 
@@ -91,12 +95,12 @@ def trade_key(worker_id: int, symbol: str, candle_open_at: datetime) -> str:
 
 def client_order_id(key: str, role: OrderRole, attempt: int) -> str:
     """Give our id of an order: at most 36 of the venue's letters, unique by role and attempt."""
-    return f"fc-{key}-{_ROLE_LETTER[role]}{attempt}"
+    return f"{ID_PREFIX}{key}-{_ROLE_LETTER[role]}{attempt}"
 
 
 def client_list_id(key: str, attempt: int) -> str:
     """Give our id of an order list."""
-    return f"fc-{key}-L{attempt}"
+    return f"{ID_PREFIX}{key}-L{attempt}"
 
 
 def from_ms(moment_ms: int) -> datetime:

@@ -29,6 +29,7 @@ from trading.domain.orders import ListIntent, ListKind, OrderIntent
 from trading.domain.ports import Clock, VenueError
 from trading.domain.values import OrderRole, to_ms
 from trading.exchange import decode, decode_market, encode, faults
+from trading.exchange.money_questions import MoneyQuestions
 from trading.exchange.session import LeanSession, open_pool
 from trading.exchange.signing import Signer
 from trading.exchange.throttle import CallClass, Throttle
@@ -111,7 +112,7 @@ def _borrowed_loop() -> Iterator[None]:
         loop.close()
 
 
-class BinanceVenue:
+class BinanceVenue(MoneyQuestions):
     """One account on one venue. Safe to use from several threads; make it after a fork, not before."""
 
     def __init__(
@@ -192,7 +193,10 @@ class BinanceVenue:
     def query_order(
         self, symbol: str, client_order_id: str, *, venue_order_id: int | None = None
     ) -> ExecutionReport:
-        """Ask for one order, by the venue's id where it is known. Raises OrderNotFound. Carries no fills."""
+        """Ask for one order, by the venue's id where it is known. Raises OrderNotFound. Carries no fills.
+
+        Without our own id (empty) the report names the one that the venue tells.
+        """
         params: dict[str, object] = {"symbol": symbol}
         if venue_order_id is None:
             params["origClientOrderId"] = client_order_id
@@ -204,7 +208,7 @@ class BinanceVenue:
             weight=WEIGHT_QUERY,
         )
         # A cancel from elsewhere gives the order the cancel's id; it is still the one asked for.
-        return replace(report, client_order_id=client_order_id)
+        return replace(report, client_order_id=client_order_id or report.client_order_id)
 
     def list_order_fills(self, symbol: str, venue_order_id: int) -> Sequence[Fill]:
         """All fills of one order."""

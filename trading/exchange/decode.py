@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement
+from trading.domain.executions import (
+    AssetBalance,
+    ExecutionReport,
+    Fill,
+    OrderTerms,
+    Replacement,
+    Transfer,
+)
+from trading.domain.fees import SymbolFees
 from trading.domain.orders import OrderStatus, Side
 from trading.exchange.fields import (
     MalformedMessage,
@@ -38,12 +46,14 @@ STATUSES: Mapping[str, OrderStatus] = {
     "EXPIRED_IN_MATCH": OrderStatus.EXPIRED,
 }
 
-# Told by other messages too, or not about our orders: order lists as wholes, deposits, locks.
-IGNORED_EVENTS = frozenset({"listStatus", "balanceUpdate", "externalLockUpdate"})
+# Told by other messages too: an order list as a whole by its orders, a lock from elsewhere by the position
+# event that comes with it (it moves between free and locked, never the total).
+IGNORED_EVENTS = frozenset({"listStatus", "externalLockUpdate"})
+COMMISSIONS = ("standardCommission", "specialCommission", "taxCommission")
 NO_LIST = -1
 NO_TRADE = -1
 
-UserEvent = ExecutionReport | tuple[AssetBalance, ...]
+UserEvent = ExecutionReport | Transfer | tuple[AssetBalance, ...]
 
 
 def order_reply(payload: object) -> ExecutionReport:
@@ -145,6 +155,7 @@ def order_query(payload: object) -> ExecutionReport:
     Source: rest-api.md, "Query order (USER_DATA)".
     """
     row = as_object(payload, "order")
+    price = number(row, "price") or (number(row, "stopPrice") if "stopPrice" in row else Decimal(0))
     return ExecutionReport(
         client_order_id=text(row, "clientOrderId"),
         symbol=text(row, "symbol"),
@@ -154,6 +165,7 @@ def order_query(payload: object) -> ExecutionReport:
         reported_at=first_moment(row, "updateTime", "transactTime", "time"),
         venue_list_id=_list_id(row, "orderListId"),
         reason=_reason(row.get("expiryReason")),
+        terms=OrderTerms(side(text(row, "side")), number(row, "origQty"), price or None),
     )
 
 
@@ -180,6 +192,34 @@ def account_balances(payload: object) -> tuple[AssetBalance, ...]:
     return tuple(balance for balance in balances if balance.free or balance.locked)
 
 
+def symbol_fees(payload: object) -> SymbolFees:
+    """Decode GET /api/v3/account/commission: standard, special and tax commission of a symbol added up.
+
+    Buyers and sellers may pay differently on top of maker and taker; the dearer side counts for both.
+    How large the discount is, is not read: the venue's pages contradict each other on it.
+
+    Source: rest-api.md, "Query Commission Rates (USER_DATA)"; faqs/commission_faq.md.
+    """
+    reply = as_object(payload, "commission")
+    kinds = [as_object(reply.get(kind), kind) for kind in COMMISSIONS if kind in reply]
+    if not kinds:
+        raise MalformedMessage("standardCommission is missing")
+    maker, taker = (
+        sum(
+            (number(kind, name) + max(number(kind, "buyer"), number(kind, "seller")) for kind in kinds),
+            Decimal(0),
+        )
+        for name in ("maker", "taker")
+    )
+    discount = as_object(reply.get("discount"), "discount")
+    return SymbolFees(
+        maker=maker,
+        taker=taker,
+        discount_asset=text(discount, "discountAsset") or None,
+        discount_is_on=is_true(discount, "enabledForAccount") and is_true(discount, "enabledForSymbol"),
+    )
+
+
 def user_event(payload: object) -> UserEvent | None:
     """Decode one event of the user data stream; None for those that are knowingly ignored.
 
@@ -194,6 +234,8 @@ def user_event(payload: object) -> UserEvent | None:
         return execution_report(event)
     if kind == "outboundAccountPosition":
         return _position_balances(event)
+    if kind == "balanceUpdate":
+        return _transfer(event)
     if kind in IGNORED_EVENTS:
         return None
     raise UnknownMessage(f"user event {kind[:40]!r} is not known")
@@ -304,6 +346,15 @@ def _position_balances(event: Payload) -> tuple[AssetBalance, ...]:
     return tuple(
         AssetBalance(asset=text(row, "a"), free=number(row, "f"), locked=number(row, "l"))
         for row in objects(event, "B")
+    )
+
+
+def _transfer(event: Payload) -> Transfer:
+    return Transfer(
+        asset=text(event, "a"),
+        amount=number(event, "d"),
+        happened_at=moment(event, "T"),
+        reported_at=moment(event, "E"),
     )
 
 

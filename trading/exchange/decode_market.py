@@ -132,6 +132,13 @@ def candles(payload: object, *, symbol: str, interval: str, closed_before_ms: in
     return tuple(candle for candle, close_ms in decoded if close_ms < closed_before_ms)
 
 
+def kline_price(payload: object, *, open_ms: int) -> Decimal | None:
+    """Decode GET /api/v3/klines into the exact close of the candle opened at a moment; None if not there."""
+    rows = (as_list(row, "kline") for row in as_list(payload, "klines"))
+    found = next((row for row in rows if len(row) >= KLINE_FIELDS and row[0] == open_ms), None)
+    return None if found is None else decimal_of(found[4], "kline[4]")
+
+
 def book_ticker(data: Payload, *, arrived_at: datetime) -> Quote:
     """Decode `<symbol>@bookTicker`; the venue tells no moment in it.
 

@@ -14,16 +14,20 @@ from django.db import transaction
 
 from trading import events
 from trading.domain.executions import AssetBalance, ExecutionReport, Fill
-from trading.domain.orders import CLOSED, OrderStatus, Side, next_status
+from trading.domain.fees import worth
+from trading.domain.orders import CLOSED, OrderStatus, next_status
 from trading.domain.ports import MarketView
 from trading.domain.values import ZERO
 from trading.models import Balance, FillRow, Order, Trade
+from trading.services import ledger
 from trading.services.books import TradeBook, open_books
 
 log = logging.getLogger(__name__)
 
 NOT_FOUND = "NOT_FOUND"
 NOT_SENT = "NOT_SENT"
+# A fee is valued by a quote of its own time only: a fill may be told long after it happened.
+FEE_QUOTE_AGE_S = 60.0
 
 
 def apply_report(report: ExecutionReport, *, now: datetime, market: MarketView | None = None) -> bool:
@@ -168,6 +172,7 @@ def _book_fills(
 
 
 def _fee_value(fill: Fill, trade: Trade, market: MarketView | None) -> Decimal | None:
+    """Value a fee in the quote asset; None where no quote of the time is at hand (reconcile asks later)."""
     if fill.fee == 0 or fill.fee_asset == trade.quote_asset:
         return fill.fee
     if fill.fee_asset == trade.base_asset:
@@ -176,29 +181,20 @@ def _fee_value(fill: Fill, trade: Trade, market: MarketView | None) -> Decimal |
         return None
     symbol = fill.fee_asset + trade.quote_asset
     quote = market.quotes([symbol]).get(symbol)
-    return fill.fee * quote.mid if quote is not None else None
+    if quote is None or not quote.is_sane or abs(quote.age_s(fill.filled_at)) > FEE_QUOTE_AGE_S:
+        return None
+    return worth(fill.fee, quote.mid)
 
 
 def _move_ledger(books: Mapping[int, TradeBook], rows: Sequence[FillRow]) -> None:
     changes: dict[str, Decimal] = {}
     for row in rows:
         trade = books[row.trade_id].trade
-        sign = 1 if row.side == Side.BUY.value else -1
-        for asset, change in (
-            (trade.base_asset, sign * row.qty),
-            (trade.quote_asset, -sign * row.qty * row.price),
-            (row.fee_asset, -row.fee),
-        ):
+        moved = ledger.changes_of(row, base_asset=trade.base_asset, quote_asset=trade.quote_asset)
+        for asset, change in moved.items():
             changes[asset] = changes.get(asset, ZERO) + change
-    if not changes:
-        return
-    at = rows[-1].filled_at
-    Balance.objects.bulk_create(
-        [Balance(asset=asset, updated_at=at) for asset in sorted(changes)], ignore_conflicts=True
-    )
-    for balance in Balance.objects.select_for_update().filter(asset__in=changes).order_by("asset"):
-        balance.ledger += changes[balance.asset]
-        balance.save(update_fields=["ledger"])
+    if changes:
+        ledger.move(changes, at=rows[-1].filled_at)
 
 
 def apply_balances(balances: Sequence[AssetBalance], *, now: datetime) -> None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.support.paper_venue import wait_until
-from trading.domain.executions import AssetBalance, ExecutionReport
+from trading.domain.executions import AssetBalance, ExecutionReport, Transfer
 from trading.domain.orders import OrderStatus
 from trading.domain.ports import VenueUnavailable
 from trading.domain.values import ZERO, from_ms
 from trading.management.commands import run_executions
-from trading.management.commands.run_executions import FAILED, Bookkeeper
+from trading.management.commands.run_executions import FAILED, TAKEN, Bookkeeper
+from trading.models import ExternalChange
 
 CONNECTED = "USER_STREAM_CONNECTED"
 
@@ -40,6 +42,10 @@ class Ledger:
             raise RuntimeError("no such status")
         self.told.extend(report.client_order_id for report in reports)
 
+    def transfers(self, transfers: Sequence[Transfer], **_: Any) -> list[ExternalChange]:
+        self.told.extend(f"{each.asset} {each.amount}" for each in transfers)
+        return [ExternalChange(asset=each.asset, amount=each.amount) for each in transfers]
+
     def balances(self, balances: Sequence[AssetBalance], **_: Any) -> None:
         self.told.extend(balance.asset for balance in balances)
 
@@ -52,6 +58,9 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setattr("trading.services.reconcile.run", ledger.reconcile)
     monkeypatch.setattr(run_executions, "apply_reports", ledger.reports)
     monkeypatch.setattr(run_executions, "apply_balances", ledger.balances)
+    monkeypatch.setattr(run_executions, "book_foreign", lambda *_, **__: [])
+    monkeypatch.setattr(run_executions, "book_transfers", ledger.transfers)
+    monkeypatch.setattr(run_executions, "is_held", lambda assets: "BTC" in assets)
     monkeypatch.setattr(run_executions, "close_old_connections", nothing)
     monkeypatch.setattr("trading.bootstrap.get_desk", nothing)
     monkeypatch.setattr("trading.bootstrap.get_market", nothing)
@@ -119,6 +128,27 @@ def test_an_event_that_cannot_be_booked_leads_to_a_reconcile(bookkeeper: Bookkee
 
     wait_until(lambda: len(ledger.told) == 2)
     assert sorted(ledger.told) == ["B", FAILED]
+
+
+@pytest.mark.parametrize(
+    ("asset", "amount", "told"),
+    [
+        ("BTC", "-1", ["BTC -1", TAKEN]),
+        ("BTC", "1", ["BTC 1"]),
+        ("USDT", "-1", ["USDT -1"]),
+    ],
+)
+def test_only_a_loss_of_what_a_trade_holds_leads_to_a_reconcile(
+    ledger: Ledger, asset: str, amount: str, told: list[str]
+) -> None:
+    bookkeeper = Bookkeeper()
+    bookkeeper.start()
+
+    bookkeeper.put(Transfer(asset, Decimal(amount), from_ms(0), from_ms(0)))
+
+    wait_until(lambda: len(ledger.told) == len(told))
+    bookkeeper.stop()
+    assert ledger.told == told
 
 
 def test_what_was_heard_is_booked_before_the_end(ledger: Ledger) -> None:

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -20,14 +21,18 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from trading import bootstrap
-from trading.domain.executions import AssetBalance, ExecutionReport
+from trading.domain.executions import ExecutionReport, Transfer
 from trading.domain.ports import VenueError
+from trading.exchange.decode import UserEvent
 from trading.exchange.user_stream import UserStream
 from trading.management.event_loop import run_role
 from trading.market.together import run_together
+from trading.selectors.ledger import is_held
 from trading.selectors.trades import list_unprotected
 from trading.services import reconcile
 from trading.services.executions import apply_balances, apply_reports
+from trading.services.foreign import book_foreign
+from trading.services.ledger import book_transfers
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +42,11 @@ RETRY_S = 1.0
 MAX_RETRY_S = 15.0
 DRAIN_LIMIT_S = 5.0
 FAILED = "BOOKING_FAILED"
+TAKEN = "HELD_ASSET_TAKEN"
 MAX_TOGETHER = 200
 CALL_EXPIRES_S = 5  # the watchdog comes by itself every two seconds
 
-Heard = ExecutionReport | tuple[AssetBalance, ...]
+Heard = UserEvent | tuple[()]  # the empty one only wakes
 
 
 class Command(BaseCommand):
@@ -179,19 +185,32 @@ class Bookkeeper:
                 "booking_failed", extra={"subjects": [report.client_order_id for report in reports]}
             )
             close_old_connections()
-            for report in reports:
-                self._book_alone(report)
+            for event in events:
+                if not isinstance(event, tuple):
+                    self._book_alone(event)
             self.resync(FAILED)
 
     def _write(self, reports: Sequence[ExecutionReport], events: Sequence[Heard]) -> None:
         now = bootstrap.utc_now()
         if reports and apply_reports(reports, now=now, market=bootstrap.get_market()):
             self._call_for_protection()
+        self._book_outsiders(reports, [event for event in events if isinstance(event, Transfer)], now=now)
         # The newest word about an asset counts.
         newest = {each.asset: each for event in events if isinstance(event, tuple) for each in event}
         if newest:
             apply_balances(list(newest.values()), now=now)
         self.booked += len(events)
+
+    def _book_outsiders(
+        self, reports: Sequence[ExecutionReport], transfers: Sequence[Transfer], *, now: datetime
+    ) -> None:
+        """Book what others did; where they took what a trade holds, reconcile finds out how much is left."""
+        changes = book_foreign(reports, now=now, market=bootstrap.get_market(), actor="executions")
+        if transfers:
+            changes += book_transfers(transfers, now=now)
+        taken = {change.asset for change in changes if change.amount < 0}
+        if taken and is_held(taken):
+            self.resync(TAKEN)
 
     def _call_for_protection(self) -> None:
         """Wake the watchdog for what was bought and has lost its exits, or never got them."""
@@ -205,9 +224,10 @@ class Bookkeeper:
                 expires=CALL_EXPIRES_S,
             )
 
-    def _book_alone(self, report: ExecutionReport) -> None:
+    def _book_alone(self, event: ExecutionReport | Transfer) -> None:
+        report = event if isinstance(event, ExecutionReport) else None
         try:
-            self._write([report], [report])
+            self._write([report] if report else [], [event])
         except Exception:  # the rim of the thread: reconcile asks for what this event would have told
-            log.exception("booking_failed", extra={"subjects": [report.client_order_id]})
+            log.exception("booking_failed", extra={"subjects": [report.client_order_id if report else ""]})
             close_old_connections()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trading.domain.executions import ExecutionReport
+from trading.domain.executions import ExecutionReport, OrderTerms, Transfer
 from trading.domain.orders import OrderStatus, Side
 from trading.domain.values import from_ms
 from trading.exchange import decode
@@ -127,7 +127,60 @@ def test_a_position_event_keeps_balances_that_fell_to_zero() -> None:
     assert [(each.asset, each.total) for each in balances] == [("BTC", Decimal(0))]
 
 
-@pytest.mark.parametrize("kind", ["listStatus", "balanceUpdate", "externalLockUpdate"])
+def test_a_deposit_or_withdrawal_is_a_transfer() -> None:
+    event = {"e": "balanceUpdate", "E": 1_573_200_697_110, "a": "BTC", "d": "-100.5", "T": 1_573_200_697_068}
+
+    assert decode.user_event(event) == Transfer(
+        "BTC", Decimal("-100.5"), from_ms(1_573_200_697_068), from_ms(1_573_200_697_110)
+    )
+
+
+COMMISSION: dict[str, Any] = {
+    "symbol": "BTCUSDT",
+    "standardCommission": {"maker": "0.0010", "taker": "0.0020", "buyer": "0.0001", "seller": "0.0003"},
+    "specialCommission": {"maker": "0.0100", "taker": "0.0200", "buyer": "0", "seller": "0"},
+    "taxCommission": {"maker": "0.00000112", "taker": "0.00000114", "buyer": "0.00000118", "seller": "0"},
+    "discount": {
+        "enabledForAccount": True, "enabledForSymbol": True, "discountAsset": "BNB", "discount": "0.75"
+    },
+}  # fmt: skip
+
+
+def test_fees_are_added_up_and_the_dearer_side_counts() -> None:
+    fees = decode.symbol_fees(COMMISSION)
+
+    assert (fees.maker, fees.taker) == (Decimal("0.0113023"), Decimal("0.02230232"))
+    assert fees.paying_asset == "BNB"
+
+
+@pytest.mark.parametrize("where", ["enabledForAccount", "enabledForSymbol"])
+def test_a_discount_that_is_off_somewhere_pays_nothing(where: str) -> None:
+    discount = COMMISSION["discount"] | {where: False}
+
+    fees = decode.symbol_fees(COMMISSION | {"discount": discount})
+
+    assert (fees.discount_asset, fees.paying_asset) == ("BNB", None)
+
+
+@pytest.mark.parametrize(
+    "reply", [{}, {"standardCommission": {"maker": "0.1"}}, COMMISSION | {"discount": 1}]
+)
+def test_fees_that_cannot_be_read_are_malformed(reply: dict[str, Any]) -> None:
+    with pytest.raises(MalformedMessage):
+        decode.symbol_fees(reply)
+
+
+def test_a_query_tells_what_the_order_asks_for() -> None:
+    row = ACK | {
+        "status": "NEW", "executedQty": "0", "updateTime": 1, "side": "SELL", "origQty": "2", "price": "0.0",
+        "stopPrice": "95.5",
+    }  # fmt: skip
+
+    assert decode.order_query(row).terms == OrderTerms(Side.SELL, Decimal(2), Decimal("95.5"))
+    assert decode.order_query(row | {"stopPrice": "0"}).terms == OrderTerms(Side.SELL, Decimal(2), None)
+
+
+@pytest.mark.parametrize("kind", ["listStatus", "externalLockUpdate"])
 def test_events_told_elsewhere_are_ignored(kind: str) -> None:
     assert decode.user_event({"e": kind}) is None
 
