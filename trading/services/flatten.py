@@ -13,6 +13,7 @@ from concurrent.futures import wait
 from datetime import timedelta
 
 from django.db import connections, transaction
+from django.db.models import Q
 
 from trading.domain.orders import ON_BOOK, UNRESOLVED, OrderStatus
 from trading.domain.ports import OrderNotFound, VenueError
@@ -24,7 +25,7 @@ from trading.services.books import open_books
 from trading.services.context import Desk
 from trading.services.executions import apply_reports, expire_unsent
 from trading.services.exits import cancel, exit_trade
-from trading.services.resolve import resolve_order
+from trading.services.resolve import settle
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ UNDER_WAY = timedelta(seconds=1.5)
 LOOK_AGAIN_S = 0.05
 LOOKS = 30
 _UNRESOLVED = [status.value for status in UNRESOLVED]
+# Sent without an answer, or waiting for an entry that may have been filled meanwhile.
+_UNHEARD = [OrderStatus.SUBMITTED.value, OrderStatus.PENDING.value]
 
 
 def open_trade_ids() -> set[int]:
@@ -101,13 +104,15 @@ def _leave(trade_id: int, desk: Desk) -> None:
 
 
 def _end_entry(trade_id: int, desk: Desk) -> None:
-    """Ask how an entry stands, and cancel it where it works at the venue.
+    """Ask how an entry and what came with it stand, and cancel the entry where it works at the venue.
 
-    Asked first: cancelling an entry that is filled would take away the exits that came with it.
+    Asked first: cancelling an entry that is filled would take away its exits.
     """
+    unheard = Order.objects.filter(
+        Q(role=OrderRole.ENTRY.value, status__in=_UNRESOLVED) | Q(status__in=_UNHEARD), trade_id=trade_id
+    )
+    settle(list(unheard.select_related("trade").order_by("pk")), desk=desk)
     for entry in _entries([trade_id]):
-        resolve_order(entry, desk=desk)
-        entry.refresh_from_db()
         if OrderStatus(entry.status) not in ON_BOOK:
             continue
         try:
