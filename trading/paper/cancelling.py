@@ -101,7 +101,7 @@ class Cancelling:
             cancelled, refusal = None, error
         if refusal is not None and mode == "STOP_ON_FAILURE":
             self._state.order_count += 1  # an order that is not attempted counts all the same
-            raise _replace_failure(refusal.body(), None, ("FAILURE", "NOT_ATTEMPTED"))
+            raise replace_failure(refusal.body(), None, ("FAILURE", "NOT_ATTEMPTED"))
         return self._place_new(request, response_type, cancelled, refusal)
 
     def _check_replaceable(self, request: NewOrder) -> None:
@@ -121,11 +121,11 @@ class Cancelling:
         try:
             order = self._placing.accept(request)
         except errors.VenueError as error:
-            raise _replace_failure(cancel_body, error.body(), (cancel_result, "FAILURE")) from error
+            raise replace_failure(cancel_body, error.body(), (cancel_result, "FAILURE")) from error
         self._matching.enter(order)
         placed = responses.placed(self._state, order, response_type)
         if refusal is not None:
-            raise _replace_failure(cancel_body, placed, (cancel_result, "SUCCESS"))
+            raise replace_failure(cancel_body, placed, (cancel_result, "SUCCESS"))
         return {
             "cancelResult": "SUCCESS",
             "newOrderResult": "SUCCESS",
@@ -176,9 +176,10 @@ class Cancelling:
         return answer
 
 
-def _replace_failure(
+def replace_failure(
     cancelled: dict[str, Any] | None, placed: dict[str, Any] | None, results: tuple[str, str]
 ) -> errors.VenueError:
+    """Refuse a cancelReplace of which a half, or all, failed: 409 if the other half was done, else 400."""
     data = {
         "cancelResult": results[0],
         "newOrderResult": results[1],

@@ -203,6 +203,25 @@ class Engine:
             self._state.fees.by_symbol[symbol] = rates
         self._state.is_account_dirty = True
 
+    def step_trade_ids(self, step: Callable[[], int]) -> None:
+        """Let the next trade ids be this far apart: 1 where nobody else trades, more as in a real market."""
+        self._state.trade_id_step = step
+
+    def pay_fees_in_bnb(self, *, enabled: bool) -> bool:
+        """Say whether BNB pays fees from now on; give what held before."""
+        former, self._state.fees.bnb_fees = self._state.fees.bnb_fees, enabled
+        self._state.is_account_dirty = True
+        return former
+
+    def hold_pending(self, symbol: str, *, held: bool) -> None:
+        """Let pending orders of a symbol wait although their working order has filled, or wait no longer."""
+        if held:
+            self._state.held_pending.add(symbol)
+            return
+        self._state.held_pending.discard(symbol)
+        self._state.agenda.extend(self._state.overdue_working(symbol))
+        self._finish()
+
     def expire_all(self, symbol: str) -> None:
         """End all open orders of a symbol as the venue does at a delisting: eR EXCHANGE_CANCELED."""
         for order in self._state.open_orders(symbol):
@@ -233,6 +252,10 @@ class Engine:
     def ledger(self) -> dict[str, Any]:
         """Give the venue's own truth: balances, orders, lists, fills, protected quantities."""
         return snapshots.ledger(self._state)
+
+    def reference_price(self, symbol: str) -> Decimal:
+        """Give the price that percent filters and the price range compare with."""
+        return self._state.reference_price(self._state.spec(symbol))
 
     def last_price(self, symbol: str) -> Decimal:
         """Give the last price the engine knows of a symbol."""

@@ -37,11 +37,13 @@ def timeout_reply() -> Reply:
     return refusal(VenueError(504, -1007, TIMEOUT_TEXT))
 
 
-class _EntryFault(Fault):
+class EntryFault(Fault):
+    """A fault that strikes the entry of orders."""
+
     methods: ClassVar[tuple[str, ...]] = ENTRY_METHODS
 
 
-class ReplyLost(_EntryFault):
+class ReplyLost(EntryFault):
     """The order is in the books; the client sees a connection reset."""
 
     number = 1
@@ -53,7 +55,7 @@ class ReplyLost(_EntryFault):
         return Reply(is_cut=True)
 
 
-class GatewayError(_EntryFault):
+class GatewayError(EntryFault):
     """The order is in the books; a gateway answers with its own page."""
 
     number = 2
@@ -68,7 +70,7 @@ class GatewayError(_EntryFault):
         return Reply(status, page.encode(), content_type="text/html")
 
 
-class ExecutedTimeout(_EntryFault):
+class ExecutedTimeout(EntryFault):
     """The order is in the books; the reply says nobody knows."""
 
     number = 3
@@ -82,7 +84,7 @@ class ExecutedTimeout(_EntryFault):
         return timeout_reply()
 
 
-class NotExecutedTimeout(_EntryFault):
+class NotExecutedTimeout(EntryFault):
     """The order never reached the books; the reply says nobody knows."""
 
     number = 4
@@ -96,7 +98,7 @@ class NotExecutedTimeout(_EntryFault):
         return timeout_reply()
 
 
-class _EitherWay(_EntryFault):
+class EitherWay(EntryFault):
     """A fault whose parameter `executes` says whether the order reaches the books."""
 
     def answer(self) -> Reply:
@@ -116,7 +118,7 @@ class _EitherWay(_EntryFault):
         return (reply is not None) == self.params["executes"] and super().selects(call, reply)
 
 
-class UnexpectedResponse(_EitherWay):
+class UnexpectedResponse(EitherWay):
     """Execution unknown: -1006."""
 
     number = 5
@@ -129,7 +131,7 @@ class UnexpectedResponse(_EitherWay):
         return refusal(VenueError(500, -1006, UNEXPECTED_TEXT))
 
 
-class InternalError(_EitherWay):
+class InternalError(EitherWay):
     """Execution unknown: -1000 or -1001."""
 
     number = 6
@@ -146,7 +148,7 @@ class InternalError(_EitherWay):
         return refusal(VenueError(500, code, INTERNAL_TEXTS[code]))
 
 
-class Overload(_EntryFault):
+class Overload(EntryFault):
     """The venue is too busy and says so: certainly not executed."""
 
     number = 7
@@ -158,7 +160,7 @@ class Overload(_EntryFault):
         return refusal(VenueError(503, -1008, OVERLOAD_TEXT))
 
 
-class SlowReply(_EntryFault):
+class SlowReply(EntryFault):
     """Executed at once, answered late."""
 
     number = 8
@@ -171,7 +173,7 @@ class SlowReply(_EntryFault):
         await asyncio.sleep(self.params["delay_s"])
 
 
-class LateToEngine(_EntryFault):
+class LateToEngine(EntryFault):
     """The request is held up inside the venue until its window has passed."""
 
     number = 9

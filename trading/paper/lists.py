@@ -166,7 +166,8 @@ class Lists:
 
     def _follow_working(self, olist: OrderList, working: Order, pending: Sequence[Order]) -> None:
         if working.status == "FILLED":
-            self._place_pending(olist, pending)
+            if olist.symbol not in self._state.held_pending:
+                self._place_pending(olist, pending)
         elif not working.is_open:
             for order in pending:
                 if order.is_open:

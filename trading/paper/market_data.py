@@ -56,6 +56,11 @@ class MarketData:
             self._markets[symbol] = found
         return found
 
+    def sides(self, symbol: str) -> tuple[Levels, Levels]:
+        """Give bids and asks of the present book."""
+        book = self.market(symbol).book
+        return book.bids, book.asks
+
     def warm(self, symbol: str, rows: Iterable[Sequence[int]]) -> None:
         """Take a market's warm_klines before its start; trade ids continue after those of the history."""
         market = self.market(symbol)

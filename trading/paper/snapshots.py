@@ -98,6 +98,9 @@ def put(state: VenueState, snapshot: Mapping[str, Any]) -> None:
         book.restore(levels)
     state.dirty_orders.clear()
     state.dirty_lists.clear()
+    state.held_pending.clear()
+    for symbol in state.catalogue:  # what a fault held back when the venue died is due now
+        state.agenda.extend(state.overdue_working(symbol))
 
 
 def ledger(state: VenueState) -> dict[str, Any]:

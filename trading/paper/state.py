@@ -64,6 +64,8 @@ class VenueState:
         self.events: list[dict[str, Any]] = []
         self.prints: list[Print] = []
         self.order_count = 0
+        self.trade_id_step: Callable[[], int] = lambda: 1
+        self.held_pending: set[str] = set()  # symbols whose pending orders are placed late
         self.agenda: deque[Order] = deque()  # orders whose list may have something to do
         self.own_prices: deque[tuple[str, Decimal]] = deque()  # own executions that may trigger stops
         self.dirty_orders: dict[int, Order] = {}
@@ -135,6 +137,12 @@ class VenueState:
             return None
         return self.orders[order_list.order_ids[0]]
 
+    def overdue_working(self, symbol: str) -> list[Order]:
+        """Give the filled working orders of a symbol whose pending orders have not been placed."""
+        lists = [olist for olist in self.open_lists.values() if olist.symbol == symbol]
+        working = [self.working_of(olist) for olist in lists if not olist.is_placed]
+        return [order for order in working if order is not None and order.status == "FILLED"]
+
     # changing
 
     def add_order(self, order: Order) -> None:
@@ -187,7 +195,7 @@ class VenueState:
 
     def next_trade_id(self, symbol: str) -> int:
         """Give the next trade id of a symbol."""
-        self.counters.trade[symbol] = self.counters.trade.get(symbol, 0) + 1
+        self.counters.trade[symbol] = self.counters.trade.get(symbol, 0) + self.trade_id_step()
         return self.counters.trade[symbol]
 
     def new_client_id(self) -> str:
