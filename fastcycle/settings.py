@@ -155,6 +155,7 @@ UNFOLD: dict[str, Any] = {
                     _link("Instruments", "tune", "trading_instrumentrow"),
                     _link("Balances", "account_balance_wallet", "trading_balance"),
                     _link("Trading state", "power_settings_new", "trading_tradingcontrol"),
+                    _link("Limits", "speed", "trading_accountlimit"),
                 ],
             },
             {

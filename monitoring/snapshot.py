@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypedDict
 
 from monitoring import live, rules
 from trading import events
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms
-from trading.selectors import overview, trades, workers
+from trading.selectors import limits, overview, trades, workers
+from trading.selectors.limits import LimitFigures
 from trading.selectors.live import LiveReading, StreamStatus, WhyNot
 
 CLOSED_TRADES = 30
@@ -52,6 +54,7 @@ class Live(TypedDict):
     processes: list[dict[str, Any]]
     why_not: dict[int, WhyNot]
     unprotected_s_total: float
+    limits: list[LimitFigures]
     prices: list[list[Any]]
 
 
@@ -99,6 +102,7 @@ def build_live(*, now: datetime, reading: LiveReading | None, with_prices: bool 
         processes=[asdict(process) for process in reading.processes] if reading else [],
         why_not=live.read_why_not(worker_ids) if reading else {},
         unprotected_s_total=_unprotected_total(now=now),
+        limits=limits.limit_figures(now=now, bids=bids_of(reading)),
         prices=[[symbol, quote["bid"], quote["ask"], quote["arrival_ms"]] for symbol, quote in quotes],
     )
 
@@ -150,6 +154,11 @@ def health_inputs(reading: LiveReading | None, *, unprotected: tuple[str, ...]) 
 
 def _seconds(stream: StreamStatus | None) -> float | None:
     return stream.age_ms / 1000 if stream and stream.age_ms is not None else None
+
+
+def bids_of(reading: LiveReading | None) -> dict[str, Decimal] | None:
+    """Give the best bids of a reading; None where nothing could be read."""
+    return {symbol: Decimal(quote["bid"]) for symbol, quote in reading.quotes.items()} if reading else None
 
 
 def stream_json(stream: StreamStatus | None) -> dict[str, Any] | None:

@@ -15,10 +15,13 @@ import psutil
 from django.conf import settings
 
 from monitoring import live, rules
-from monitoring.snapshot import health_inputs, stream_json, unprotected_symbols
+from monitoring.snapshot import bids_of, health_inputs, stream_json, unprotected_symbols
 from trading import events
+from trading.domain.risk import TradingState
 from trading.domain.values import to_ms
-from trading.selectors import overview, trades, workers
+from trading.domain.workers import WorkerState
+from trading.selectors import limits, overview, trades, workers
+from trading.selectors.limits import LimitFigures
 from trading.selectors.live import ApiFigures, LiveReading
 
 MIB = 1024 * 1024
@@ -45,6 +48,7 @@ def build_status(*, now: datetime) -> dict[str, Any]:
         "alerts": [asdict(loss) for loss in health.losses],
         "processes": _processes(reading),
         "unprotected_s_total": round(trades.unprotected_s_total(now=now), 3),
+        "limits": limits.limit_figures(now=now, bids=bids_of(reading)),
     }
 
 
@@ -120,11 +124,12 @@ def to_text(status: Mapping[str, Any]) -> str:
             f"             {row['pnl']} {row['quote_asset']} after {row['fees']} fees, {row['wins']} won"
             for row in status["figures"]
         ),
+        *(f"limits       {line}" for row in status["limits"] for line in _limit_lines(row)),
         "",
         *_table(
             ("WORKER", "STATE", "STRATEGY", "INTERVAL", "BUDGET"),
             (
-                (row["name"], row["state"], row["strategy"], row["interval"], row["budget"])
+                (row["name"], _worker_state(row, status), row["strategy"], row["interval"], row["budget"])
                 for row in status["workers"]
             ),
         ),
@@ -150,6 +155,27 @@ def to_text(status: Mapping[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _limit_lines(row: LimitFigures) -> list[str]:
+    """Give what is limited in one quote asset, a line each."""
+    asset = row["quote_asset"]
+    texts = (
+        ("max_exposure", f"{row['exposure']} {asset} at risk of {row['max_exposure']}"),
+        (
+            "max_symbol_exposure",
+            f"{row['largest_symbol_exposure']} {asset} in one symbol of {row['max_symbol_exposure']}",
+        ),
+        ("max_daily_loss", f"{row['daily_loss']} {asset} lost today of {row['max_daily_loss']}"),
+    )
+    lines = [text for name, text in texts if row[name] is not None]  # type: ignore[literal-required]  # the three limits
+    return [*lines, f"DAILY LOSS REACHED in {asset}: no new entries"] if row["daily_loss_reached"] else lines
+
+
+def _worker_state(row: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    """Give a worker's state, with what keeps an active one from entering."""
+    is_held = row["state"] == WorkerState.ACTIVE and status["trading_state"] != TradingState.ACTIVE
+    return f"{row['state']}, but {status['trading_state']}" if is_held else str(row["state"])
 
 
 def _stream_line(stream: Mapping[str, Any] | None) -> str:

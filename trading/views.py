@@ -19,13 +19,15 @@ from trading.domain.risk import TradingState
 from trading.services import control, workers
 
 P = ParamSpec("P")
+# What an act answers: a sentence, and lines below it where there is more to tell.
+Answer = str | tuple[str, list[str]]
 PERMISSION = "trading.operate_worker"
 
 
 def _act(
-    view: Callable[Concatenate[HttpRequest, P], str],
+    view: Callable[Concatenate[HttpRequest, P], Answer],
 ) -> Callable[Concatenate[HttpRequest, P], JsonResponse]:
-    """Guard an act, and turn its sentence or its refusal into JSON."""
+    """Guard an act, and turn its answer or its refusal into JSON."""
 
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
         if not request.user.is_authenticated:
@@ -33,7 +35,9 @@ def _act(
         if not request.user.has_perm(PERMISSION):
             return _refuse("You may look, but not operate workers.", status=403)
         try:
-            return JsonResponse({"ok": True, "message": view(request, *args, **kwargs)})
+            answer = view(request, *args, **kwargs)
+            message, lines = (answer, []) if isinstance(answer, str) else answer
+            return JsonResponse({"ok": True, "message": message, "lines": lines})
         except workers.WorkerNotFound as error:
             return _refuse(str(error), status=404)
         except workers.NotAllowedNow as error:
@@ -82,19 +86,15 @@ def set_trading_state(request: HttpRequest, state: str) -> str:
 
 
 @_act
-def kill(request: HttpRequest, level: str) -> str:
-    """Pull the kill switch at one of its three levels."""
+def kill(request: HttpRequest, level: str) -> tuple[str, list[str]]:
+    """Pull the kill switch at one of its three levels, and tell what is left, a line each."""
     if level not in set(control.KillLevel):
         raise UnknownAct(f"level: {level!r} is unknown; allowed are {', '.join(control.KillLevel)}")
     reason = request.POST.get("reason", "") or "dashboard"
     left = control.kill(
         control.KillLevel(level), actor=_actor(request), desk=bootstrap.get_desk(), reason=reason
     )
-    return (
-        f"Trading is {left.trading_state}. Left now: {left.open_trades} open trades "
-        f"({left.protected_trades} protected), {left.working_entries} working entries, "
-        f"{left.unknown_orders} unknown orders."
-    )
+    return left.sentence, left.lines
 
 
 def _actor(request: HttpRequest) -> str:

@@ -1,11 +1,11 @@
-"""The journal and the account: who did what and why, trading state, balances. Read-only."""
+"""The journal and the balances: who did what and why, what is owned. Read-only."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from trading.admin.base import LedgerAdmin, LookedAdmin, column, moment, number
-from trading.models import Balance, JournalEntry, TradingControl
+from trading.models import Balance, JournalEntry
 
 
 @admin.register(JournalEntry)
@@ -24,13 +24,6 @@ class JournalAdmin(LedgerAdmin):
     def shown_at(self, entry: JournalEntry) -> str:
         """Give the moment."""
         return moment(entry.at)
-
-
-@admin.register(TradingControl)
-class TradingControlAdmin(LookedAdmin):
-    """What the whole account may do; changed from the dashboard or by `manage.py kill`."""
-
-    list_display = ("state", "changed_at", "changed_by", "reason")
 
 
 @admin.register(Balance)

@@ -117,7 +117,7 @@ class LimitFigures(TypedDict):
     """One quote asset against its limits, amounts as exact text; a limit of null is none.
 
     `daily_loss` is what counts against the limit, `open_loss` the part of it that open trades would lose
-    at the bid (those without a price left out).
+    at the bid; null where the price of one of them is not known (the others count).
     """
 
     quote_asset: str
@@ -128,7 +128,7 @@ class LimitFigures(TypedDict):
     max_symbol_exposure: str | None
     daily_pnl: str
     unknown_pnl_trades: int
-    open_loss: str
+    open_loss: str | None
     daily_loss: str
     max_daily_loss: str | None
     daily_loss_reached: bool
@@ -140,17 +140,21 @@ class _Exposure:
 
     by_symbol: dict[str, Decimal] = field(default_factory=dict)
     open_loss: Decimal = ZERO
+    is_priced: bool = True
 
 
-def limit_figures(*, now: datetime, bids: Mapping[str, Decimal]) -> list[LimitFigures]:
-    """Give each quote asset that has a limit or an open trade, by name."""
+def limit_figures(*, now: datetime, bids: Mapping[str, Decimal] | None) -> list[LimitFigures]:
+    """Give each quote asset that has a limit or an open trade, by name; without bids nothing has a price."""
+    prices = bids or {}
     limits = {row.quote_asset: to_limits(row) for row in AccountLimit.objects.all()}
     exposures: dict[str, _Exposure] = {asset: _Exposure() for asset in limits}
     for trade in open_trades_at_risk():
         found = exposures.setdefault(trade.quote_asset, _Exposure())
         found.by_symbol[trade.symbol] = found.by_symbol.get(trade.symbol, ZERO) + at_risk(trade)
-        if trade.symbol in bids:
-            found.open_loss += open_loss(trade, bids[trade.symbol])
+        if trade.symbol in prices:
+            found.open_loss += open_loss(trade, prices[trade.symbol])
+        elif trade.qty:
+            found.is_priced = False
     losses = day_losses(exposures, now=now) if exposures else {}
     for asset, day in losses.items():
         day.open_loss = exposures[asset].open_loss
@@ -171,7 +175,7 @@ def _figures(asset: str, exposure: _Exposure, limits: AccountLimits, day: DayLos
         max_symbol_exposure=_limit(limits.max_symbol_exposure),
         daily_pnl=_text(day.pnl),
         unknown_pnl_trades=day.unknown,
-        open_loss=_text(day.open_loss),
+        open_loss=_text(day.open_loss) if exposure.is_priced else None,
         daily_loss=_text(day.loss),
         max_daily_loss=_limit(limits.max_daily_loss),
         daily_loss_reached=limits.max_daily_loss is not None and day.loss >= limits.max_daily_loss,

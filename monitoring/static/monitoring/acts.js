@@ -18,16 +18,36 @@ export async function act(path) {
   try {
     const reply = await fetch(path, { method: "POST", headers: { "X-CSRFToken": token } });
     const isJson = reply.headers.get("content-type")?.includes("json");
-    const { ok, message } = isJson ? await reply.json() : { ok: false, message: `The server answered ${reply.status}.` };
+    const { ok, message, lines } = isJson ? await reply.json() : { ok: false, message: `The server answered ${reply.status}.` };
+    if (lines?.length) report(message, lines);
     tell(message, ok);
   } catch {
     tell("The server cannot be reached. Nothing is known about what was asked.", false);
   }
 }
 
-function choose(title, text, choices) {
+/* What is left after a kill stays on the screen until it is put away. */
+function report(message, lines) {
+  const rows = lines.map((line) => {
+    const row = document.createElement("li");
+    row.textContent = line;
+    return row;
+  });
+  const list = document.createElement("ul");
+  list.className = "left";
+  list.append(...rows);
+  show("What is left", message, "Close", list);
+}
+
+function show(title, text, close, ...parts) {
   document.getElementById("ask-title").textContent = title;
   document.getElementById("ask-text").textContent = text;
+  document.getElementById("ask-close").textContent = close;
+  document.getElementById("ask-choices").replaceChildren(...parts);
+  if (!ask.open) ask.showModal();
+}
+
+function choose(title, text, choices) {
   const buttons = choices.map(({ name, what, path }) => {
     const button = document.createElement("button");
     const heading = document.createElement("b");
@@ -38,8 +58,7 @@ function choose(title, text, choices) {
     button.addEventListener("click", () => { ask.close(); act(path); });
     return button;
   });
-  document.getElementById("ask-choices").replaceChildren(...buttons);
-  ask.showModal();
+  show(title, text, "Leave everything as it is", ...buttons);
 }
 
 export function askWorker(worker) {

@@ -190,6 +190,7 @@ function amountPlain(text) {
 }
 
 function protection(trade) {
+  if (trade.exit_reason && isHeld(trade)) return chip(`being sold · ${trade.is_protected ? "protected" : "unprotected"}`, trade.is_protected ? "warn" : "bad", trade.exit_reason.toLowerCase());
   if (!isHeld(trade)) return chip("entry working", "quiet");
   if (trade.is_protected && trade.protection === "SUPERVISED") return chip("supervised", "good", "The symbol allows no order list; exits are watched from here");
   if (trade.is_protected) return chip(`protected · ${trade.protection}`, "good", "The exits rest on the exchange");
@@ -243,10 +244,12 @@ function drawWorkers() {
 function worker(row) {
   const codes = countCodes([state.live?.why_not?.[row.id] ?? { counts: {} }]).slice(0, 3);
   const open = state.openTrades.filter((trade) => trade.worker_id === row.id).length;
+  const isStopped = row.state === "ACTIVE" && state.control && state.control.state !== "ACTIVE";
   const facts = [row.strategy, row.interval, universeText(row.universe), `${amountText(row.trade_notional)} a trade`, `${open} open`];
   return el("article", { class: "worker" },
     el("div", { class: "grow" },
-      el("div", { class: "row" }, el("a", { href: `/admin/trading/worker/${row.id}/change/`, class: "name" }, row.name), chip(row.state.toLowerCase(), WORKER_TONE[row.state] ?? "quiet", utcText(row.state_changed_at_ms))),
+      el("div", { class: "row" }, el("a", { href: `/admin/trading/worker/${row.id}/change/`, class: "name" }, row.name), chip(row.state.toLowerCase(), WORKER_TONE[row.state] ?? "quiet", utcText(row.state_changed_at_ms)),
+        isStopped ? chip(`trading ${state.control.state.toLowerCase()}`, "warn", "It opens nothing until trading is active again") : null),
       el("small", {}, facts.filter(Boolean).join(" · ")),
       codes.length ? el("small", { class: "codes" }, codes.map(([code, number]) => `${code} ${number.toLocaleString("en-US")}×`).join("  ")) : null),
     canOperate ? el("div", { class: "buttons" }, ...workerButtons(row)) : null);
@@ -258,6 +261,28 @@ function workerButtons(row) {
   if (row.state === "ACTIVE") return [to("stop", "Stop"), to("drain", "Drain"), more];
   if (row.state === "DRAINING") return [to("stop", "Stop"), to("start", "Resume"), more];
   return [to("start", "Start", "primary"), more];
+}
+
+/* ---------- limits of the account ---------- */
+
+function drawLimits() {
+  const rows = (state.live?.limits ?? []).filter((row) => row.max_exposure ?? row.max_symbol_exposure ?? row.max_daily_loss);
+  byId("limits-card").hidden = !rows.length;
+  fill("limits", rows.flatMap((row) => [
+    limit("At risk", row.exposure, row.max_exposure, row.quote_asset),
+    limit(`In one symbol${row.largest_symbol ? ` (${row.largest_symbol})` : ""}`, row.largest_symbol_exposure, row.max_symbol_exposure, row.quote_asset),
+    limit("Lost since 00:00 UTC", row.daily_loss, row.max_daily_loss, row.quote_asset),
+    row.daily_loss_reached ? el("p", { class: "loss" }, `No new entries in ${row.quote_asset} until 00:00 UTC, or until the limit is raised. Exits go on.`) : null,
+  ]));
+}
+
+function limit(name, value, most, asset) {
+  if (most === null) return null;
+  const share = Math.min((100 * Number(value)) / Number(most), 100);
+  return el("div", { class: "limit", "data-tone": share >= 100 ? "bad" : share >= 80 ? "warn" : "good" },
+    el("div", { class: "row" }, el("span", {}, name), el("span", { class: "grow" }),
+      el("span", { class: "number" }, `${amountText(value)} of ${amountText(most)}`, el("small", {}, ` ${asset}`))),
+    el("div", { class: "gauge" }, el("i", { style: `width:${share.toFixed(1)}%` })));
 }
 
 /* ---------- health, prices, orders, journal ---------- */
@@ -349,14 +374,14 @@ function drawBar() {
   page.setAttribute("aria-busy", status === "connecting" ? "true" : "false");
   if (!state.control) return;
   byId("control").replaceChildren(el("span", {}, "trading "), state.control.state.toLowerCase());
-  byId("control").dataset.tone = state.control.state === "ACTIVE" ? "good" : "warn";
+  byId("control").dataset.tone = { ACTIVE: "good", REDUCING: "warn" }[state.control.state] ?? "bad";
 }
 
 /* ---------- what is redrawn when ---------- */
 
 const DRAW = {
   bar: [drawBar], stored: [drawProtected, drawWhy, drawMoney, drawOpenTrades, drawClosedTrades, drawWorkers, drawOrders, drawJournal],
-  prices: [drawPrices, drawOpenTrades, drawMoney], live: [drawHealth, drawProtected, drawWhy, drawPrices],
+  prices: [drawPrices, drawOpenTrades, drawMoney], live: [drawHealth, drawProtected, drawWhy, drawPrices, drawLimits],
 };
 
 function redraw(...names) {

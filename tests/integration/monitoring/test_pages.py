@@ -1,6 +1,7 @@
 """Dashboard frame, health page, the buttons' addresses, and the status command."""
 
 import json
+from decimal import Decimal
 
 import pytest
 import redis
@@ -10,8 +11,10 @@ from django.test import Client
 from monitoring import live
 from tests.support.desk import Scene
 from tests.support.trading import a_worker, turn
-from trading.domain.values import to_ms
-from trading.models import JournalEntry, TradingControl
+from trading.domain.risk import TradingState
+from trading.domain.values import to_ms, to_text
+from trading.models import JournalEntry, Trade, TradingControl
+from trading.services import control, limits
 
 pytestmark = pytest.mark.usefixtures("always", "redis_client")
 STATUS_FIELDS = {
@@ -71,6 +74,8 @@ def test_the_kill_button_stops_the_account_and_tells_what_is_left(site: Scene, o
     response = operator.post("/act/kill/entries")
 
     assert "1 open trades (1 protected)" in response.json()["message"]
+    qty = to_text(Trade.objects.get().qty)
+    assert response.json()["lines"] == [f"BTCUSDT: {qty} BTC held, protected, left by its own exits"]
     assert TradingControl.objects.get().state == "REDUCING"
     assert operator.post("/act/trading-state/active").json()["ok"] is True
 
@@ -134,6 +139,33 @@ def test_status_is_fine_when_streams_and_processes_report(
     assert (answer["health"], code, answer["alerts"]) == (100, 0, [])
     assert answer["feed"]["connected"] is True  # type: ignore[index]  # JSON
     assert {row["name"] for row in answer["processes"]} >= {"web", "feed"}  # type: ignore[attr-defined]  # JSON
+
+
+def test_status_tells_limits_and_what_counts_against_them(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits.set_limits("USDT", {"max_exposure": Decimal(500)}, actor="operator", now=site.clock())
+    a_worker(site)
+    turn(site)
+
+    answer, _ = status(capsys)
+
+    row = answer["limits"][0]  # type: ignore[index]  # JSON
+    assert (row["quote_asset"], row["max_exposure"], row["largest_symbol"]) == ("USDT", "500", "BTCUSDT")
+    assert 99 < float(row["exposure"]) <= 100
+    assert row["daily_loss_reached"] is False
+
+
+def test_status_says_at_each_worker_that_trading_is_halted(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_worker(site)
+    control.set_trading_state(TradingState.HALTED, actor="operator", now=site.clock())
+
+    with pytest.raises(SystemExit):
+        call_command("status")
+
+    assert "ACTIVE, but HALTED" in capsys.readouterr().out
 
 
 def test_status_can_be_read_by_a_person(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,12 +45,13 @@ class Command(BaseCommand):
 def _lines(left: Left) -> str:
     symbols = " ".join(left.symbols)
     return "\n".join(
-        (
+        [
             f"trading          {left.trading_state}",
             f"open trades      {left.open_trades}, {left.protected_trades} protected: {symbols}",
             f"working entries  {left.working_entries}",
             f"unknown orders   {left.unknown_orders}",
-        )
+            *(f"left             {line}" for line in left.lines),
+        ]
     )
 
 

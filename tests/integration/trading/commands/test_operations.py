@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from tests.support.desk import Scene
 from tests.support.trading import a_worker, turn
 from trading.domain.ports import VenueUnavailable
-from trading.models import Balance, FillRow, Trade
+from trading.domain.values import to_text
+from trading.models import Balance, FillRow, InstrumentRow, Trade
 from trading.services import blacklist
 
 pytestmark = pytest.mark.usefixtures("always")
@@ -36,6 +37,22 @@ def test_kill_entries_keeps_what_is_protected(site: Scene, capsys: pytest.Captur
     call_command("kill", "--level", "entries")
 
     assert "open trades      1, 1 protected: BTCUSDT" in capsys.readouterr().out
+
+
+def test_kill_tells_a_line_for_everything_that_is_left_and_exits_1(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_worker(site)
+    turn(site)
+    site.pump()
+    InstrumentRow.objects.filter(symbol="BTCUSDT").update(status="HALT")
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("kill", "--level", "flatten")
+
+    assert ended.value.code == 1
+    qty = to_text(Trade.objects.get().qty)
+    assert f"left             BTCUSDT: {qty} BTC held, protected, the venue" in capsys.readouterr().out
 
 
 def test_kill_refuses_a_level_that_does_not_exist(site: Scene) -> None:

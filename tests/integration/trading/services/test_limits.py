@@ -222,10 +222,14 @@ def test_the_figures_tell_exposure_and_limits(scene: Scene) -> None:
     a_worker(scene, "BTCUSDT", "ETHUSDT", trade_notional=Decimal(50))
     turn(scene, "BTCUSDT", "ETHUSDT")
 
-    figures = limit_figures(now=scene.clock(), bids={"BTCUSDT": Decimal(90)})[0]
+    figures, unpriced = (
+        limit_figures(now=scene.clock(), bids=bids)[0]
+        for bids in ({"BTCUSDT": Decimal(90), "ETHUSDT": Decimal(50)}, {"BTCUSDT": Decimal(90)})
+    )
 
     paid = {trade.symbol: trade.entry_notional for trade in Trade.objects.all()}
     assert Decimal(figures["exposure"]) == sum(paid.values())
     assert figures["largest_symbol"] == max(paid, key=lambda symbol: paid[symbol])
     assert (figures["max_exposure"], figures["max_symbol_exposure"]) == ("500", None)
-    assert Decimal(figures["open_loss"]) > Decimal(4)
+    assert Decimal(figures["open_loss"] or 0) == pytest.approx(Decimal("5.1"), abs=Decimal("0.1"))
+    assert unpriced["open_loss"] is None
