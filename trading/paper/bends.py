@@ -78,15 +78,17 @@ class Pieces:
     step: Decimal
 
     def book(self, bids: Levels, asks: Levels) -> Sides:
-        """Put the pieces before what the side has beyond them."""
+        """Put the pieces first; what stood at their prices follows right behind them."""
         levels = bids if self.side == BUY else asks
         if not levels:
             return bids, asks
         away = -self.step if self.side == BUY else self.step
         pieces = [(levels[0][0] + away * number, self.qty) for number in range(self.count)]
-        last = pieces[-1][0]
-        rest = [level for level in levels if (level[0] <= last if self.side == BUY else level[0] >= last)]
-        return ([*pieces, *rest], asks) if self.side == BUY else (bids, [*pieces, *rest])
+        end = pieces[-1][0] + away
+        rest = [level for level in levels if (level[0] <= end if self.side == BUY else level[0] >= end)]
+        passed = sum((qty for _, qty in levels), ZERO) - sum((qty for _, qty in rest), ZERO)
+        side = [*pieces, *([(end, passed)] if passed > ZERO else []), *rest]
+        return (side, asks) if self.side == BUY else (bids, side)
 
     def price(self, price: Decimal) -> Decimal:
         """Leave trades as they are."""

@@ -203,6 +203,11 @@ class Engine:
             self._state.fees.by_symbol[symbol] = rates
         self._state.is_account_dirty = True
 
+    def forget_fees(self, symbol: str) -> None:
+        """Let a symbol have no fee rates of its own."""
+        self._state.fees.by_symbol.pop(symbol, None)
+        self._state.is_account_dirty = True
+
     def step_trade_ids(self, step: Callable[[], int]) -> None:
         """Let the next trade ids be this far apart: 1 where nobody else trades, more as in a real market."""
         self._state.trade_id_step = step

@@ -216,7 +216,7 @@ class BracketTrouble(Fault):
     what = (
         "late-pending: the working order of an OTO(CO)/OPO(CO) fills, its pending orders stay PENDING_NEW "
         "for for_s: nothing protects meanwhile. partial-cancel: a working order that rests fills by "
-        "`fraction` and is then cancelled by hand; the pending orders expire, the part is held unprotected."
+        "`fraction` and is then cancelled by hand, and the list with it; the part is held unprotected."
     )
     methods: ClassVar[tuple[str, ...]] = BRACKETS
     settings: ClassVar[Mapping[str, Setting]] = {
@@ -235,8 +235,11 @@ class BracketTrouble(Fault):
 
     def resting(self, reply: Reply) -> Wire | None:
         """Give the working order that rests, if it is large enough to fill in part."""
-        working = next(filter(is_resting, placed_open(self.venue, reply.body)), None)
-        return working if working is not None and self.part(working) > ZERO else None
+        first = reply.body["orders"][0]["orderId"]
+        for order in placed_open(self.venue, reply.body):
+            if order["orderId"] == first and is_resting(order) and self.part(order) > ZERO:
+                return order
+        return None
 
     def part(self, order: Wire) -> Decimal:
         """Give the quantity that fills."""

@@ -1,7 +1,7 @@
 """Faults of a second hand on the same account: orders by hand, withdrawals, foreign locks, own makers met.
 
-Each class is one fault. The events that the venue sends for such acts come too: executionReport of the foreign
-order, balanceUpdate, externalLockUpdate.
+Each class is one fault. The events that the venue sends for such acts come too: executionReport of the
+foreign order, balanceUpdate, externalLockUpdate.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class SecondHand(Fault):
         if price is None:
             return ZERO
         is_sale = self.params["mode"] == "sell" or self.params["side"] == SELL
-        qty = floor_step(self.amount(symbol) / (1 if is_sale else price), spec.step_size)
+        qty = cut(floor_step(self.amount(symbol) / (1 if is_sale else price), spec.step_size))
         return qty if qty * price >= spec.min_notional else ZERO
 
     def act(self, symbol: str) -> None:
@@ -151,8 +151,8 @@ class OwnMakerMet(Fault):
     name = "self-trade-prevented"
     what = (
         "As soon as a limit order rests on the symbol (or any), another client of the account sends the "
-        "opposite order at its price: ours ends EXPIRED_IN_MATCH (x=TRADE_PREVENTION; of an OCO the stop goes "
-        "too), or with stp=DECREMENT loses a part. Needs the money for the smallest order on the other side."
+        "opposite order at its price: ours ends EXPIRED_IN_MATCH (x=TRADE_PREVENTION; of an OCO the stop "
+        "goes too), or with stp=DECREMENT loses a part. Needs money for the smallest order of the other side."
     )
     settings: ClassVar[Mapping[str, Setting]] = {
         "stp": Setting("EXPIRE_MAKER", choices=("EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"))

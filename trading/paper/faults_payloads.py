@@ -1,7 +1,7 @@
 """Faults of what is written in answers and events: numbers spelt otherwise, things nobody has heard of.
 
-One class, fault 41. The meaning stays: what is added may be ignored, what is spelt otherwise is the same number;
-only an unknown word in place of a known one (mode enum) hides something, which other answers still tell.
+One class, fault 41. The meaning stays: what is added may be ignored, what is spelt otherwise is the same
+number; only an unknown word in place of a known one (enum) hides something, which other answers still tell.
 """
 
 from __future__ import annotations
@@ -99,9 +99,9 @@ class OddPayload(Fault):
     name = "odd-payload"
     what = (
         "decimals-long and decimals-short write numbers with 18 decimals or without zeros; fields adds "
-        "unknown fields everywhere; filter adds unknown filters to exchangeInfo; unicode lists a symbol and an "
-        "asset with Chinese names; enum puts an unknown word into `field` (status, X, x, type, ...). Replies "
-        "and stream messages alike; `methods` narrows it to calls (and then spares the streams)."
+        "unknown fields everywhere; filter adds unknown filters to exchangeInfo; unicode lists a symbol and "
+        "an asset with Chinese names; enum puts an unknown word into `field` (status, X, x, type, ...). "
+        "Replies and stream messages alike; `methods` narrows it to calls (and then spares the streams)."
     )
     default_count = None
     settings: ClassVar[Mapping[str, Setting]] = {

@@ -97,16 +97,23 @@ class Rules:
 
 
 def fee_layers(engine: Engine) -> Overlays[str | None]:
-    """Give the layers of the account's fees: (maker, taker) by symbol, None for all without their own."""
+    """Give the layers of the account's fees: (maker, taker) by symbol; of None for all without their own."""
 
-    def read(symbol: str | None) -> tuple[Decimal, Decimal]:
-        if symbol is None:
-            rates = engine.execute("account.status", {})["commissionRates"]
-        else:
-            rates = engine.execute("account.commission", {"symbol": symbol})["standardCommission"]
+    def general() -> tuple[Decimal, Decimal]:
+        rates = engine.execute("account.status", {})["commissionRates"]
         return Decimal(rates["maker"]), Decimal(rates["taker"])
 
-    def write(symbol: str | None, rates: tuple[Decimal, Decimal]) -> None:
-        engine.set_fees(maker=rates[0], taker=rates[1], symbol=symbol)
+    def read(symbol: str | None) -> tuple[Decimal, Decimal] | None:
+        if symbol is None:
+            return general()
+        rates = engine.execute("account.commission", {"symbol": symbol})["standardCommission"]
+        own = Decimal(rates["maker"]), Decimal(rates["taker"])
+        return None if own == general() else own
+
+    def write(symbol: str | None, rates: tuple[Decimal, Decimal] | None) -> None:
+        if rates is not None:
+            engine.set_fees(maker=rates[0], taker=rates[1], symbol=symbol)
+        elif symbol is not None:
+            engine.forget_fees(symbol)
 
     return Overlays(read=read, write=write)
