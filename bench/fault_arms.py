@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,18 +16,25 @@ class Arm:
         count: How often it strikes; None = until it is cleared, `lasts_s` after arming.
         lasts_s: Seconds from arming to the end of a fault that does not end by its count; for one that
             strikes at the moment of arming, how long its effect lasts of itself.
+        quick: Parameters that differ where all waits are shorter, in the tests' one process.
     """
 
     params: Mapping[str, object] = field(default_factory=dict)
     count: int | None = 3
     lasts_s: float = 0.0
+    quick: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One fault: what happens, what we do about it, and the ways to arm it.
 
-    `provocation` names what the drivers do besides, so that the fault finds something to strike.
+    Args:
+        provocation: What is done to the running stack instead of arming a fault, by name.
+        besides: Faults (number, count) armed along, so that this one finds something to strike.
+        is_idle: Nothing that we send can be struck; the row proves that.
+        is_fed: The fault lies in the market's stream.
+        symbols: Which symbol must reach its target and which must run out of time, where it matters.
     """
 
     number: int
@@ -34,23 +42,30 @@ class Row:
     answer: str
     arms: tuple[Arm, ...]
     provocation: str = ""
+    besides: tuple[tuple[int, int | None], ...] = ()
+    is_idle: bool = False
+    is_fed: bool = False
+    symbols: tuple[str, str] | None = None
 
 
-def row(number: int, title: str, answer: str, *arms: Arm, provocation: str = "") -> Row:
+def row(number: int, title: str, answer: str, *arms: Arm, **special: Any) -> Row:
     """Make a row; without arms the fault is armed three times with its defaults."""
-    return Row(number, title, answer, arms or (Arm(),), provocation)
+    return Row(number, title, answer, arms or (Arm(),), **special)
 
 
-def until_cleared(lasts_s: float, **params: object) -> Arm:
+Quick = Mapping[str, object]
+
+
+def until_cleared(lasts_s: float, quick: Quick | None = None, **params: object) -> Arm:
     """Arm for so many seconds."""
-    return Arm(params, None, lasts_s)
+    return Arm(params, None, lasts_s, quick or {})
 
 
-def at_once(lasts_s: float = 0.0, **params: object) -> Arm:
+def at_once(lasts_s: float = 0.0, quick: Quick | None = None, **params: object) -> Arm:
     """Arm a fault that strikes in the moment of arming, and whose effect lasts so many seconds."""
-    return Arm(params, 1, lasts_s)
+    return Arm(params, 1, lasts_s, quick or {})
 
 
-def times(count: int, **params: object) -> Arm:
+def times(count: int, quick: Quick | None = None, **params: object) -> Arm:
     """Arm for so many strikes."""
-    return Arm(params, count)
+    return Arm(params, count, 0.0, quick or {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bench.fault_arms import Row
 from bench.fault_rows_calls import CALL_ROWS
+from bench.fault_rows_orders import ORDER_ROWS
 from bench.fault_rows_streams import STREAM_ROWS
 
-ROWS: tuple[Row, ...] = tuple(sorted((*CALL_ROWS, *STREAM_ROWS), key=lambda row: row.number))
+ROWS: tuple[Row, ...] = tuple(sorted((*CALL_ROWS, *ORDER_ROWS, *STREAM_ROWS), key=lambda row: row.number))

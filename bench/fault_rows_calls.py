@@ -12,7 +12,7 @@ CALL_ROWS: tuple[Row, ...] = (
     row(
         2, "Order executed, gateway answers 502 or 504 HTML", ASKS, times(2, status=502), times(2, status=504)
     ),
-    row(3, "Order executed, -1007 after a delay", ASKS, times(2, delay_s=2.0)),
+    row(3, "Order executed, -1007 after a delay", ASKS, times(2, {"delay_s": 0.1}, delay_s=2.0)),
     row(4, "Order not executed, -1007", ASKS + " Nothing found after 13 s: it never was.", times(2)),
     row(5, "-1006, executed or not", ASKS, times(2, executes=True), times(2, executes=False)),
     row(
@@ -23,25 +23,25 @@ CALL_ROWS: tuple[Row, ...] = (
         times(2, code=-1000, executes=False),
     ),
     row(7, "-1008 overload", NOT_SENT),
-    row(8, "Reply slower than our time-out", ASKS, times(2, delay_s=4.0)),
+    row(8, "Reply slower than our time-out", ASKS, times(2, {"delay_s": 1.2}, delay_s=4.0)),
     row(
         9,
         "Request held up past recvWindow: -1021",
-        "recvWindow of 2 s bounds the doubt. " + NOT_SENT,
+        "recvWindow of 1.5 s bounds the doubt. " + NOT_SENT,
         times(2),
     ),
     row(
         10,
         "Read lag: a fresh order answers -2013",
         "Not found counts only when the request can no longer enter the venue's engine.",
-        until_cleared(6.0, window_s=3.0),
-        provocation="unknown",
+        until_cleared(6.0, {"window_s": 0.5}, window_s=3.0),
+        besides=((1, 3), (58, None)),
     ),
     row(
         16,
         "418 ban with Retry-After, WebSocket API cut",
         "Nobody sends before Retry-After is over; protection rests at the venue meanwhile.",
-        at_once(5.0, ban_s=5),
+        at_once(5.0, {"ban_s": 1}, ban_s=5),
     ),
     row(
         17,
@@ -89,7 +89,7 @@ CALL_ROWS: tuple[Row, ...] = (
         43,
         "Everything stalls, then bursts",
         ASKS + " Prices that old are not traded on.",
-        until_cleared(5.0, stall_s=5.0),
+        until_cleared(5.0, {"stall_s": 0.6}, stall_s=5.0),
     ),
     row(
         44,

@@ -14,6 +14,7 @@ import redis
 from bench.stack import Stack, wait_until
 
 KILLS = 6
+MAX_STREAMS = 200  # of one connection of ours; the venue allows 1,024
 
 
 def kill_traders(stack: Stack) -> int:
@@ -44,27 +45,12 @@ def _wait_for_another(stack: Stack, name: str, old: int | None) -> None:
     wait_until(is_back, limit_s=30, every_s=0.02)
 
 
-def lose_replies(stack: Stack) -> int:
-    """Lose the replies to some orders, so that they have to be asked for."""
-    stack.tell_venue("/paper/faults", {"fault": 1, "count": 3})
-    return 3
+def count_streams(stack: Stack) -> int:
+    """Give how many streams the venue serves us; stop the bench where one connection has too many."""
+    status = stack.ask_venue("/paper/status")
+    if status["streams"] > MAX_STREAMS * status["stream_connections"]:
+        raise SystemExit(f"{status['streams']} streams on {status['stream_connections']} connections")
+    return int(status["streams"])
 
 
-def drop_user_stream(stack: Stack) -> int:
-    """Drop the sockets of the account, so that they connect again."""
-    stack.tell_venue("/paper/faults", {"fault": 46, "params": {"which": "user"}})
-    return 1
-
-
-def drop_all_streams(stack: Stack) -> int:
-    """Drop every socket, so that all connect again."""
-    stack.tell_venue("/paper/faults", {"fault": 46})
-    return 1
-
-
-PROVOCATIONS: dict[str, Callable[[Stack], int]] = {
-    "kill": kill_traders,
-    "unknown": lose_replies,
-    "reconnect user": drop_user_stream,
-    "reconnect": drop_all_streams,
-}
+PROVOCATIONS: dict[str, Callable[[Stack], int]] = {"kill": kill_traders, "streams": count_streams}
