@@ -13,7 +13,7 @@ from typing import Protocol
 
 from trading.paper.book import Level
 from trading.paper.market_sink import Levels
-from trading.paper.numbers import ZERO, floor_step
+from trading.paper.numbers import ZERO, cut, floor_step
 from trading.paper.orders import BUY
 
 Sides = tuple[Levels, Levels]
@@ -43,7 +43,7 @@ class Shift:
 
     def price(self, price: Decimal) -> Decimal:
         """Move one price, rounded down, at least one tick."""
-        return max(self.tick, floor_step(price * self.factor, self.tick))
+        return max(self.tick, cut(floor_step(price * self.factor, self.tick)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -43,6 +43,7 @@ from trading.paper.outsider import (
 HUGE = Decimal(1_000_000_000)
 OCO = "orderList.place.oco"
 BRACKETS = ("orderList.place.oto", "orderList.place.otoco", "orderList.place.opo", "orderList.place.opoco")
+PAIR_MODES = ("bad-prices", "leg-rejected", "race", "pending-rejected", "pending-overrun")
 FOR_S = Setting(1.0, 0, 3600)
 
 
@@ -134,39 +135,52 @@ class PairTrouble(Fault):
         "the prices). leg-rejected: at its trigger the stop is EXPIRED with eR REJECTED, the target is gone "
         "too: nothing protects. race: both legs are crossed within one tick, the stop fills, the target is "
         "gone. pending-rejected: the pending legs of an OTO(CO)/OPO(CO) are EXPIRED with eR REJECTED when "
-        "the working order fills. for_s is how long the market stays there, or the rule holds."
+        "the working order fills. pending-overrun: the same because the market falls below the stop between "
+        "that fill and their placement (r STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY). for_s is how long the "
+        "market stays there, or the rule holds."
     )
     settings: ClassVar[Mapping[str, Setting]] = {
-        "mode": Setting("bad-prices", choices=("bad-prices", "leg-rejected", "race", "pending-rejected")),
+        "mode": Setting("bad-prices", choices=PAIR_MODES),
         "for_s": FOR_S,
     }
 
     def selects(self, call: Call, reply: Reply | None) -> bool:
         """Strike placements in two of the modes."""
-        wanted = {"bad-prices": (OCO,), "pending-rejected": BRACKETS}.get(self.params["mode"], ())
+        mode = self.params["mode"]
+        wanted = (OCO,) if mode == "bad-prices" else BRACKETS if mode.startswith("pending") else ()
         is_listed = call.params.get("symbol") in self.venue.catalogue
         return reply is None and call.route.method in wanted and is_listed and super().selects(call, reply)
 
     async def before_engine(self, call: Call) -> None:
         """Make what is being placed wrong."""
-        if self.params["mode"] == "bad-prices":
-            self.fall_below(call)
-            return
         side, symbol = call.params.get("pendingSide"), call.params["symbol"]
+        if self.params["mode"] == "bad-prices":
+            self.fall_below(call, side=call.params.get("side"), leg="")
+            return
+        if self.params["mode"] == "pending-overrun":
+            self.venue.engine.hold_pending(symbol, held=True)
+            self.undo_later(lambda: self.overrun(call), after_s=0)
+            return
         rule = {"ask_percent_up": ONE} if side == SELL else {"bid_percent_down": ONE}
         self.undo_later(self.venue.rules.lay(symbol, **rule), after_s=self.params["for_s"])
 
-    def fall_below(self, call: Call) -> None:
-        """Move the market beyond the stop of the pair."""
-        is_sale = call.params.get("side") == SELL
-        stop = call.params.get("belowStopPrice" if is_sale else "aboveStopPrice")
+    def overrun(self, call: Call) -> None:
+        """Move the market beyond the stop, then let the pending orders be placed."""
+        self.fall_below(call, side=call.params.get("pendingSide"), leg="pending")
+        self.venue.engine.hold_pending(call.params["symbol"], held=False)
+        self.venue.settle()
+
+    def fall_below(self, call: Call, *, side: str | None, leg: str) -> None:
+        """Move the market beyond the stop of the pair; parameters of its legs begin with `leg`."""
+        name = f"{leg}{'Below' if side == SELL else 'Above'}StopPrice"
+        stop = call.params.get(name[0].lower() + name[1:])
         if stop is None:
             return
-        side, share = (BUY, ONE - JUST_THROUGH) if is_sale else (SELL, ONE + JUST_THROUGH)
-        lift = move_to(self.venue, call.params["symbol"], side=side, price=Decimal(stop) * share)
+        touch, share = (BUY, ONE - JUST_THROUGH) if side == SELL else (SELL, ONE + JUST_THROUGH)
+        lift = move_to(self.venue, call.params["symbol"], side=touch, price=Decimal(stop) * share)
         if lift is not None:
             self.undo_later(lift, after_s=self.params["for_s"])
-            trade_at_touch(self.venue, call.params["symbol"], side)
+            trade_at_touch(self.venue, call.params["symbol"], touch)
 
     def after_market(self, symbol: str) -> None:
         """Trigger a pair in the other two modes."""

@@ -100,20 +100,29 @@ def best(stage: Stage, symbol: str, side: str) -> Decimal | None:
 
 
 def move_to(stage: Stage, symbol: str, *, side: str, price: Decimal) -> Callable[[], None] | None:
-    """Move the whole market so that its best bid (BUY) or ask (SELL) comes to a price; give what ends it."""
+    """Move the whole market so that its best bid (BUY) or ask (SELL) comes to a price.
+
+    Gives what brings it back, with a trade where it belongs; None if there is no market.
+    """
     now = best(stage, symbol, side)
     if now is None:
         return None
     spec = stage.catalogue[symbol]
     target = price - spec.tick_size if side == "SELL" else price
     factor = max(target, spec.tick_size) / now
-    return stage.bends.lay(symbol, Shift(factor, spec.tick_size))
+    lift = stage.bends.lay(symbol, Shift(factor, spec.tick_size))
+
+    def come_back() -> None:
+        lift()
+        trade_at_touch(stage, symbol, side)
+
+    return come_back
 
 
 def trade_at_touch(stage: Stage, symbol: str, side: str) -> None:
     """Let others trade the smallest quantity at the best bid (BUY) or ask (SELL), so that stops see it."""
-    price, spec = best(stage, symbol, side), stage.catalogue[symbol]
-    if price is not None:
+    price, spec = best(stage, symbol, side), stage.catalogue.get(symbol)
+    if price is not None and spec is not None:
         stage.print_trade(symbol, price=price, qty=spec.min_qty, buyer_is_maker=side == "BUY")
 
 
