@@ -55,12 +55,13 @@ def set_trading_state(state: TradingState, *, actor: str, now: datetime, reason:
 
 
 def kill(level: KillLevel, *, actor: str, desk: Desk, reason: str = "") -> Left:
-    """Stop at once, as far as the level says, and tell what is left.
+    """Stop at once, as far as the level says, and tell what is left."""
+    stop(level, actor=actor, now=desk.clock(), reason=reason)
+    return clear(level, actor=actor, desk=desk)
 
-    The trading state is committed first: from then on no process records an entry, and one that was recorded
-    before and not claimed yet is denied. A lower level never loosens what a higher one has stopped.
-    """
-    _stop(level, actor=actor, now=desk.clock(), reason=reason or f"kill {level}")
+
+def clear(level: KillLevel, *, actor: str, desk: Desk) -> Left:
+    """Take down what the level is to end, after `stop`, and tell what is left."""
     if level is KillLevel.CANCEL:
         end_entries(open_trade_ids(), desk=desk)
     elif level is KillLevel.FLATTEN:
@@ -70,7 +71,13 @@ def kill(level: KillLevel, *, actor: str, desk: Desk, reason: str = "") -> Left:
     return left
 
 
-def _stop(level: KillLevel, *, actor: str, now: datetime, reason: str) -> None:
+def stop(level: KillLevel, *, actor: str, now: datetime, reason: str = "") -> None:
+    """Stop entries, which needs nothing but the database.
+
+    Once it is committed no process records an entry, and one that was recorded before and not claimed yet is
+    denied. A lower level never loosens what a higher one has stopped.
+    """
+    reason = reason or f"kill {level}"
     with transaction.atomic():
         journal.write("account.kill", "account", actor=actor, now=now, after={"level": level}, reason=reason)
         if level is not KillLevel.ENTRIES:

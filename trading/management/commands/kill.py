@@ -9,12 +9,13 @@ import json
 import sys
 from argparse import ArgumentParser
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from trading import bootstrap, events
-from trading.services.control import KillLevel, Left, kill
+from trading import events
+from trading.services.control import KillLevel, Left, clear, stop
 
 ACTOR = "command"
 
@@ -23,6 +24,8 @@ class Command(BaseCommand):
     """Stop trading as far as the level says."""
 
     help = "Stops entries, cancels working entries, or sells everything; prints what is left."
+    # Checking settings, pages and models takes longer than the whole kill.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
@@ -33,7 +36,11 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Pull the switch and tell the truth."""
         level = KillLevel(options["level"])
-        left = kill(level, actor=ACTOR, desk=bootstrap.get_desk(), reason=options["reason"])
+        stop(level, actor=ACTOR, now=datetime.now(UTC), reason=options["reason"])
+        # Not before: loading the venue's client takes longer than to stop everybody.
+        from trading import bootstrap  # noqa: PLC0415 -- see above
+
+        left = clear(level, actor=ACTOR, desk=bootstrap.get_desk())
         events.flush()
         self.stdout.write(
             json.dumps({"level": level.value, **asdict(left)}) if options["json"] else _lines(left)
