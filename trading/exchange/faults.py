@@ -27,6 +27,8 @@ CODES_UNAVAILABLE = frozenset({-1003, -1008, -1015, -1021, -1022})
 # -2011 Unknown order sent (cancel), -2013 Order does not exist (query), -2026 archived without a fill.
 CODES_NOT_FOUND = frozenset({-2011, -2013, -2026})
 CANCEL_RESTRICTED = "not canceled due to cancel restrictions"
+# We send an id once: where it is taken, something on the way sent the request twice, and the first may be in.
+DUPLICATE = "Duplicate order sent"
 # 403 is the firewall, 418 a ban, 429 a spent budget: none of them lets a request through.
 STATUSES_UNAVAILABLE = frozenset({403, 418, 429})
 
@@ -100,7 +102,7 @@ def _answered(error: BinanceAPIException, *, is_order_entry: bool) -> Fault:
         return OrderNotFound(words)
     if code in CODES_UNAVAILABLE or status in STATUSES_UNAVAILABLE:
         return VenueUnavailable(words, code=code)
-    if code in CODES_UNCERTAIN or status >= 500 or code == 0:
+    if code in CODES_UNCERTAIN or status >= 500 or code == 0 or DUPLICATE in words:
         return (VenueUncertain if is_order_entry else VenueUnavailable)(words, code=code)
     return VenueRefused(words, code=code)
 

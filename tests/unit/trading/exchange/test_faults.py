@@ -67,6 +67,12 @@ def test_a_cancel_that_was_restricted_is_a_refusal() -> None:
     assert type(faults.order_fault(error)) is VenueRefused
 
 
+def test_an_id_that_is_taken_already_leaves_the_order_in_doubt() -> None:
+    error = answered(400, -2010, "Duplicate order sent.")
+
+    assert type(faults.order_fault(error)) is VenueUncertain
+
+
 def _connection_error(cause: Exception) -> Exception:
     return requests.ConnectionError(urllib3.exceptions.MaxRetryError(POOL, "/api/v3/order", cause))
 
