@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from trading.paper.catalogue import default_catalogue
+from trading.paper.catalogue import Catalogue, default_catalogue
 from trading.paper.engine import Engine, Levels
 from trading.paper.errors import VenueError
 
@@ -118,22 +118,27 @@ class Desk:
 
     def drift(self) -> dict[str, Decimal]:
         """Give per asset what the ledger's own fills cannot explain; empty when all agrees."""
-        ledger = self.engine.ledger()
-        expected: dict[str, Decimal] = {}
-        for source in (ledger["initial_balances"], ledger["adjustments"]):
-            for asset, amount in source.items():
-                expected[asset] = expected.get(asset, Decimal(0)) + Decimal(amount)
-        for fill in ledger["fills"]:
-            spec = self.catalogue[fill["symbol"]]
-            sign = 1 if fill["side"] == "BUY" else -1
-            moves = (
-                (spec.base, sign * Decimal(fill["qty"])),
-                (spec.quote, -sign * Decimal(fill["quoteQty"])),
-                (fill["commissionAsset"], -Decimal(fill["commission"])),
-            )
-            for asset, amount in moves:
-                expected[asset] = expected.get(asset, Decimal(0)) + amount
-        held = {asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in ledger["balances"].items()}
-        assets = expected.keys() | held.keys()
-        drift = {a: held.get(a, Decimal(0)) - expected.get(a, Decimal(0)) for a in assets}
-        return {asset: amount for asset, amount in drift.items() if amount}
+        return drift_of(self.engine, self.catalogue)
+
+
+def drift_of(engine: Engine, catalogue: Catalogue) -> dict[str, Decimal]:
+    """Give per asset what a ledger's own fills cannot explain; empty when all agrees."""
+    ledger = engine.ledger()
+    expected: dict[str, Decimal] = {}
+    for source in (ledger["initial_balances"], ledger["adjustments"]):
+        for asset, amount in source.items():
+            expected[asset] = expected.get(asset, Decimal(0)) + Decimal(amount)
+    for fill in ledger["fills"]:
+        spec = catalogue[fill["symbol"]]
+        sign = 1 if fill["side"] == "BUY" else -1
+        moves = (
+            (spec.base, sign * Decimal(fill["qty"])),
+            (spec.quote, -sign * Decimal(fill["quoteQty"])),
+            (fill["commissionAsset"], -Decimal(fill["commission"])),
+        )
+        for asset, amount in moves:
+            expected[asset] = expected.get(asset, Decimal(0)) + amount
+    held = {asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in ledger["balances"].items()}
+    assets = expected.keys() | held.keys()
+    drift = {a: held.get(a, Decimal(0)) - expected.get(a, Decimal(0)) for a in assets}
+    return {asset: amount for asset, amount in drift.items() if amount}

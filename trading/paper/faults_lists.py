@@ -229,10 +229,11 @@ class BracketTrouble(Fault):
     name = "oto-trouble"
     what = (
         "late-pending: the working order of an OTO(CO)/OPO(CO) fills, its pending orders stay PENDING_NEW "
-        "for for_s: nothing protects meanwhile. partial-cancel: a working order that rests fills by "
-        "`fraction` and is then cancelled by hand, and the list with it; the part is held unprotected."
+        "for for_s: nothing protects meanwhile. partial-cancel: what rests of a list (the working order, or "
+        "the target of one that has filled, or of an OCO) fills by `fraction`, then somebody cancels the list "
+        "by hand: the rest is held unprotected."
     )
-    methods: ClassVar[tuple[str, ...]] = BRACKETS
+    methods: ClassVar[tuple[str, ...]] = (*BRACKETS, OCO)
     settings: ClassVar[Mapping[str, Setting]] = {
         "mode": Setting("late-pending", choices=("late-pending", "partial-cancel")),
         "for_s": Setting(1.0, 0.01, 3600),
@@ -244,16 +245,14 @@ class BracketTrouble(Fault):
         if not super().selects(call, reply):
             return False
         if self.params["mode"] == "late-pending":
-            return reply is None and call.params.get("symbol") in self.venue.catalogue
+            is_listed = call.params.get("symbol") in self.venue.catalogue
+            return reply is None and is_listed and call.route.method in BRACKETS
         return reply is not None and reply.is_accepted and self.resting(reply) is not None
 
     def resting(self, reply: Reply) -> Wire | None:
-        """Give the working order that rests, if it is large enough to fill in part."""
-        first = reply.body["orders"][0]["orderId"]
-        for order in placed_open(self.venue, reply.body):
-            if order["orderId"] == first and is_resting(order) and self.part(order) > ZERO:
-                return order
-        return None
+        """Give the order that rests, if it is large enough to fill in part."""
+        resting = next(filter(is_resting, placed_open(self.venue, reply.body)), None)
+        return resting if resting is not None and self.part(resting) > ZERO else None
 
     def part(self, order: Wire) -> Decimal:
         """Give the quantity that fills."""
@@ -273,10 +272,10 @@ class BracketTrouble(Fault):
 
     async def after_engine(self, call: Call, reply: Reply) -> None:
         """Fill a part, then cancel."""
-        working = self.resting(reply)
-        if working is not None:
-            fill(self.venue, working, self.part(working))
-            act(self.venue, "order.cancel", symbol=working["symbol"], orderId=str(working["orderId"]))
+        order = self.resting(reply)
+        if order is not None:
+            fill(self.venue, order, self.part(order))
+            act(self.venue, "order.cancel", symbol=order["symbol"], orderId=str(order["orderId"]))
 
 
 LIST_FAULTS: tuple[type[Fault], ...] = (HalfReplaced, AmendRefused, PairTrouble, BracketTrouble)
