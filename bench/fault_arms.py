@@ -17,12 +17,14 @@ class Arm:
         lasts_s: Seconds from arming to the end of a fault that does not end by its count; for one that
             strikes at the moment of arming, how long its effect lasts of itself.
         quick: Parameters that differ where all waits are shorter, in the tests' one process.
+        is_live_only: So like another form that the tests leave it to the running stack.
     """
 
     params: Mapping[str, object] = field(default_factory=dict)
     count: int | None = 3
     lasts_s: float = 0.0
     quick: Mapping[str, object] = field(default_factory=dict)
+    is_live_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Row:
     Args:
         provocation: What is done to the running stack instead of arming a fault, by name.
         besides: Faults (number, count) armed along, so that this one finds something to strike.
+        nudges: Tasks given to the queue while the fault waits to strike, as the clock does less often.
         is_idle: Nothing that we send can be struck; the row proves that.
         is_fed: The fault lies in the market's stream.
         symbols: Which symbol must reach its target and which must run out of time, where it matters.
@@ -43,6 +46,7 @@ class Row:
     arms: tuple[Arm, ...]
     provocation: str = ""
     besides: tuple[tuple[int, int | None], ...] = ()
+    nudges: tuple[str, ...] = ()
     is_idle: bool = False
     is_fed: bool = False
     symbols: tuple[str, str] | None = None

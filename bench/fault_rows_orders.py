@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.fault_arms import Row, row, times, until_cleared
+from bench.fault_arms import Arm, Row, row, times, until_cleared
 
 WATCHED = "The watchdog sees what is held without its exits, protects it anew, or sells it."
 REFUSED = "Refused is not executed: an entry ends, a refused protection is sold out, an exit is tried again."
@@ -20,6 +20,7 @@ FILTERS = (
     *("T_PLUS_SELL", "EXCHANGE_MAX_NUM_ORDERS", "EXCHANGE_MAX_NUM_ALGO_ORDERS"),
     *("EXCHANGE_MAX_NUM_ICEBERG_ORDERS", "EXCHANGE_MAX_NUM_ORDER_LISTS"),
 )
+TOLD_APART = ("LOT_SIZE", "NOTIONAL", "MAX_NUM_ALGO_ORDERS", "MAX_NUM_ORDER_LISTS")
 # Rules that become so strict that ordinary orders break them.
 STRICT = ("LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL", "MAX_NUM_ALGO_ORDERS", "MAX_NUM_ORDER_LISTS")
 BRIEF = {"for_s": 0.3}
@@ -30,6 +31,7 @@ ORDER_ROWS: tuple[Row, ...] = (
         "openOrders lags behind cancels and fills",
         "What it does not list is asked for one by one; stale words change nothing.",
         until_cleared(6.0, {"window_s": 0.5}, window_s=3.0),
+        nudges=("reconcile",),
     ),
     row(
         12,
@@ -69,7 +71,7 @@ ORDER_ROWS: tuple[Row, ...] = (
         25,
         "Every filter refuses, or grows strict while trading",
         REFUSED,
-        *(times(1, filter=name) for name in FILTERS),
+        *(Arm({"filter": name}, 1, is_live_only=name not in TOLD_APART) for name in FILTERS),
         *(until_cleared(3.0, filter=name, mode="rule") for name in STRICT),
         until_cleared(3.0, {"shrink_s": 0.1}, filter="MARKET_LOT_SIZE", mode="rule", shrink_s=1.0),
     ),
@@ -148,10 +150,9 @@ ORDER_ROWS: tuple[Row, ...] = (
     ),
     row(
         38,
-        "OTO: pending legs late, working order half filled and cancelled",
+        "OTO: the entry is filled, its pending legs come late",
         "Legs that wait longer than a moment protect nothing and are replaced. " + WATCHED,
         times(2, BRIEF, mode="late-pending"),
-        times(1, {"for_s": 0.3}, mode="partial-cancel"),
         symbols=("BTCUSDT", "ADAUSDT"),
     ),
     row(
@@ -175,6 +176,7 @@ ORDER_ROWS: tuple[Row, ...] = (
         *(until_cleared(3.0, mode=name) for name in ("filter", "unicode")),
         until_cleared(3.0, mode="enum", field="status"),
         until_cleared(3.0, mode="enum", field="X"),
+        nudges=("refresh_instruments",),
     ),
     row(
         45,

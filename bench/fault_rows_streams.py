@@ -24,13 +24,13 @@ STREAM_ROWS: tuple[Row, ...] = (
         "Silence is noticed by its length; prices that age are not traded on, replies and reconcile book.",
         until_cleared(6.0, which="market"),
         until_cleared(6.0, which="user"),
+        is_fed=True,
     ),
     row(
         49,
-        "PING unanswered by the venue; our PONG unheard, cut",
+        "Our PONG is not heard: cut",
         RENEWS,
         until_cleared(8.0, {"ping_s": 0.1, "pong_s": 0.2}, mode="venue", ping_s=1.0, pong_s=2.0),
-        until_cleared(8.0, mode="client"),
         is_fed=True,
     ),
     row(
@@ -52,6 +52,7 @@ STREAM_ROWS: tuple[Row, ...] = (
         "Cut after too many control messages",
         "Subscriptions change in few messages; after a cut all are asked for at once.",
         times(1),
+        besides=((46, 1),),
         is_fed=True,
     ),
     row(
@@ -146,7 +147,7 @@ STREAM_ROWS: tuple[Row, ...] = (
         "Ids are names, not counts; fills that are missing are asked for until the sum is right.",
         until_cleared(4.0, mode="gaps"),
         until_cleared(4.0, mode="short-page", page=1),
-        besides=((58, None),),
+        besides=((1, 3), (40, 3), (58, None)),
     ),
     row(
         67,
@@ -195,5 +196,5 @@ STREAM_ROWS: tuple[Row, ...] = (
         "Every exact notation of a number is read; what is none makes the report be asked for.",
         *(until_cleared(4.0, mode=name) for name in ("stripped", "long", "scientific", "number")),
     ),
-    row(77, "Book tickers of an earlier moment", FRESH, until_cleared(4.0), is_fed=True),
+    row(77, "Book tickers of an earlier moment", FRESH, until_cleared(6.0, {"age_s": 0.3}), is_fed=True),
 )

@@ -30,7 +30,7 @@ from bench.fault_page import PAGE, write_page
 from bench.fault_rows import ROWS
 from bench.latency import WILLING
 from bench.oracles import judge
-from bench.provocations import PROVOCATIONS
+from bench.provocations import PROVOCATIONS, nudge
 from bench.stack import Stack, running, wait_until
 
 RESULTS = Path(__file__).parent / "faults.json"
@@ -42,6 +42,7 @@ IDLE_S = 4.0
 CLEAN_LIMIT_S = 90.0
 FLAT_LIMIT_S = 90.0
 POLL_S = 0.1
+NUDGE_S = 1.0
 QUIET_S = 8.0
 ORACLES = ("ledger", "fills", "orders", "left")
 EXECUTES_TWICE = 13
@@ -128,7 +129,9 @@ class Driver:
         ends_s = armed_s + arm.lasts_s if arm.lasts_s >= 0 else armed_s - armed_s % 60 + 60
         limit_s = armed_s + (IDLE_S if row.is_idle else STRIKE_LIMIT_S)
         while time.time() < limit_s:
-            time.sleep(POLL_S)
+            time.sleep(NUDGE_S if row.nudges else POLL_S)
+            if row.nudges:
+                nudge(self._stack, row.nudges)
             struck, is_spent = self._struck(serial)
             if struck and not outcome.struck:
                 limit_s = max(time.time() + MORE_STRIKES_S, ends_s)

@@ -7,13 +7,19 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import redis
+from celery import Celery
 
 from bench.stack import Stack, wait_until
 
 KILLS = 6
+# task -> its queue and arguments
+QUEUES: dict[str, tuple[str, dict[str, str]]] = {
+    "reconcile": ("trading", {"reason": "schedule"}),
+    "refresh_instruments": ("analysis", {}),
+}
 MAX_STREAMS = 200  # of one connection of ours; the venue allows 1,024
 
 
@@ -51,6 +57,18 @@ def count_streams(stack: Stack) -> int:
     if status["streams"] > MAX_STREAMS * status["stream_connections"]:
         raise SystemExit(f"{status['streams']} streams on {status['stream_connections']} connections")
     return int(status["streams"])
+
+
+def nudge(stack: Stack, tasks: Iterable[str]) -> None:
+    """Give tasks to the queues now that come by the clock otherwise."""
+    app = Celery(
+        "faults", broker=f"redis+socket://{stack.home}/redis/redis.sock?virtual_host=0", set_as_current=False
+    )
+    app.conf.broker_transport_options = {"global_keyprefix": "fc:celery:"}
+    with app:
+        for name in tasks:
+            queue, arguments = QUEUES[name]
+            app.send_task(f"trading.{name}", kwargs=arguments, queue=queue, ignore_result=True)
 
 
 PROVOCATIONS: dict[str, Callable[[Stack], int]] = {"kill": kill_traders, "streams": count_streams}
