@@ -88,7 +88,6 @@ class TradingControlAdmin(LookedAdmin):
     """What the whole account may do, the kill switch, and what is left of its trading now."""
 
     list_display = ("state", "changed_at", "changed_by", "reason")
-    list_display_links = None
     list_before_template = "admin/trading/kill_switch.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -129,6 +128,19 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class ta
         model = AccountLimit
         fields = ("quote_asset", *limits.FIELDS)
         widgets = {"quote_asset": UnfoldAdminTextInputWidget()}
+        help_texts = {
+            "quote_asset": "What is paid with, say USDT",
+            "max_exposure": "In all open trades together, quote asset; empty = no limit",
+            "max_symbol_exposure": "In one symbol, quote asset; empty = no limit",
+            "max_daily_loss": "Loss since 00:00 UTC that stops new entries, with what open trades would "
+            "lose at the bid; quote asset, empty = no limit",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in limits.FIELDS:
+            amount = self.initial.get(name)
+            self.initial[name] = None if amount is None else to_text(amount)
 
     def clean_quote_asset(self) -> str:
         """Take an asset in any case."""
@@ -156,6 +168,7 @@ class AccountLimitAdmin(LookedAdmin):
     """What all workers together may risk and lose, by quote asset."""
 
     form = LimitForm
+    fields = ("quote_asset", *limits.FIELDS, "reason")
     list_display = ("quote_asset", "at_risk", "in_one_symbol", "lost_today", "changed_at", "changed_by")
     ordering = ("quote_asset",)
 

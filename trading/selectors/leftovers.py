@@ -124,7 +124,7 @@ def _why(trade: Trade, orders: Sequence[Order], instrument: Instrument | None) -
         after = "; sold when it trades again" if trade.exit_reason else ""
         return f"the venue does not trade it now ({instrument.status}){after}"
     if not trade.exit_reason:
-        return "left by its own exits"
+        return "leaves by its own exits"
     sales = [order for order in orders if order.role == OrderRole.EXIT.value]
     if sales and sales[-1].status in _UNANSWERED:
         return "nobody knows yet whether it was sold; the venue is asked"

@@ -125,7 +125,7 @@ def record_entries(
         recorded = record_all(planned, now=now)
         for trade in trades:
             events.trade_changed(trade)
-        note_daily_loss(books.losses, now=now)
+        note_daily_loss(books.limits, books.losses, now=now)
     outcome.entries = list(zip(trades, recorded, strict=True))
     return outcome
 

@@ -4,16 +4,16 @@ Called by the admin and the command (set_limits), by services.entries and the wa
 entry reads the limits under the account's lock, so a change holds from the next turn on, in every process.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
 
-from trading.domain.risk import TradingState
+from trading.domain.risk import AccountLimits, TradingState
 from trading.domain.values import to_text
 from trading.models import AccountLimit, InstrumentRow, TradingControl
-from trading.selectors.limits import LOSS_REACHED, DayLoss, day_losses, get_limits, limit_subject
+from trading.selectors.limits import LOSS_REACHED, DayLoss, day_losses, limit_subject, to_limits
 from trading.services import journal
 
 FIELDS = ("max_exposure", "max_symbol_exposure", "max_daily_loss")
@@ -101,9 +101,9 @@ def watch_daily_loss(*, now: datetime) -> list[str]:
 
     For the watchdog: the note makes the stop last, whatever is gained later on the day.
     """
-    watched = AccountLimit.objects.filter(max_daily_loss__isnull=False).values_list("quote_asset", flat=True)
-    assets = list(watched)
-    if not assets or not _are_over(assets, now=now):
+    watched = AccountLimit.objects.filter(max_daily_loss__isnull=False)
+    limits = {row.quote_asset: to_limits(row) for row in watched}
+    if not limits or not _new_stops(limits, day_losses(limits, now=now)):
         return []
     with transaction.atomic():
         # The account's lock, so that two watchdogs or a turn write one row.
@@ -111,30 +111,31 @@ def watch_daily_loss(*, now: datetime) -> list[str]:
             pk=1,
             defaults={"state": TradingState.ACTIVE.value, "changed_at": now, "changed_by": "first start"},
         )
-        return note_daily_loss(day_losses(assets, now=now), now=now)
+        return note_daily_loss(limits, day_losses(limits, now=now), now=now)
 
 
-def _are_over(assets: Collection[str], *, now: datetime) -> bool:
-    limits, losses = get_limits(assets), day_losses(assets, now=now)
-    return any(_is_new_stop(losses[asset], limits[asset].max_daily_loss) for asset in assets)
+def _new_stops(
+    limits: Mapping[str, AccountLimits], losses: Mapping[str, DayLoss]
+) -> list[tuple[str, Decimal, DayLoss]]:
+    """Give the assets that closed trades brought over a limit that was not noted on this day yet."""
+    found = []
+    for asset, day in losses.items():
+        most = limits[asset].max_daily_loss
+        if most is not None and -day.pnl >= most > day.worst:
+            found.append((asset, most, day))
+    return found
 
 
-def _is_new_stop(day: DayLoss, most: Decimal | None) -> bool:
-    return most is not None and -day.pnl >= most > day.worst
-
-
-def note_daily_loss(losses: Mapping[str, DayLoss], *, now: datetime) -> list[str]:
+def note_daily_loss(
+    limits: Mapping[str, AccountLimits], losses: Mapping[str, DayLoss], *, now: datetime
+) -> list[str]:
     """Write the journal row of each quote asset that closed trades brought over its limit, once a day.
 
     What open trades would lose denies entries too, but may come back; it is not noted. Call it under the
     account's lock.
     """
-    limits = get_limits(losses)
-    noted = []
-    for asset, day in losses.items():
-        most = limits[asset].max_daily_loss if asset in limits else None
-        if most is None or not _is_new_stop(day, most):
-            continue
+    stops = _new_stops(limits, losses)
+    for asset, most, day in stops:
         journal.write(
             LOSS_REACHED,
             limit_subject(asset),
@@ -144,5 +145,4 @@ def note_daily_loss(losses: Mapping[str, DayLoss], *, now: datetime) -> list[str
             after={"loss": to_text(-day.pnl), "unknown_pnl_trades": day.unknown},
             reason="No new entries until 00:00 UTC or until the limit is raised; exits go on",
         )
-        noted.append(asset)
-    return noted
+    return [asset for asset, _, _ in stops]

@@ -20,7 +20,7 @@ export async function act(path) {
     const isJson = reply.headers.get("content-type")?.includes("json");
     const { ok, message, lines } = isJson ? await reply.json() : { ok: false, message: `The server answered ${reply.status}.` };
     if (lines?.length) report(message, lines);
-    tell(message, ok);
+    else tell(message, ok);
   } catch {
     tell("The server cannot be reached. Nothing is known about what was asked.", false);
   }
@@ -28,6 +28,7 @@ export async function act(path) {
 
 /* What is left after a kill stays on the screen until it is put away. */
 function report(message, lines) {
+  toast.hidden = true;
   const rows = lines.map((line) => {
     const row = document.createElement("li");
     row.textContent = line;

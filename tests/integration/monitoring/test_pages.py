@@ -75,7 +75,7 @@ def test_the_kill_button_stops_the_account_and_tells_what_is_left(site: Scene, o
 
     assert "1 open trades (1 protected)" in response.json()["message"]
     qty = to_text(Trade.objects.get().qty)
-    assert response.json()["lines"] == [f"BTCUSDT: {qty} BTC held, protected, left by its own exits"]
+    assert response.json()["lines"] == [f"BTCUSDT: {qty} BTC held, protected, leaves by its own exits"]
     assert TradingControl.objects.get().state == "REDUCING"
     assert operator.post("/act/trading-state/active").json()["ok"] is True
 

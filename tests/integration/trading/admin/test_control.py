@@ -34,7 +34,7 @@ def test_the_page_offers_three_levels_and_tells_what_is_open(site: Scene, operat
 
     assert "1 open trades (1 protected)" in page
     qty = to_text(Trade.objects.get().qty)
-    assert f"BTCUSDT: {qty} BTC held, protected, left by its own exits" in page
+    assert f"BTCUSDT: {qty} BTC held, protected, leaves by its own exits" in page
     assert all(f"{STATE}act/{level}/" in page for level in ("entries", "cancel", "flatten"))
     assert "Resume" not in page
 

@@ -153,7 +153,7 @@ def test_cancel_leaves_the_exits_of_an_entry_that_was_filled_unheard(scene: Scen
     trade = Trade.objects.get()
     assert (trade.state, trade.is_protected, trade.unprotected_s) == ("OPEN", True, 0.0)
     assert (left.working_entries, left.protected_trades) == (0, 1)
-    assert left.lines[0].endswith("protected, left by its own exits")
+    assert left.lines[0].endswith("protected, leaves by its own exits")
 
 
 def test_a_halted_symbol_is_named_keeps_its_exits_and_is_sold_when_it_trades_again(scene: Scene) -> None:
