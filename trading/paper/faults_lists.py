@@ -230,8 +230,8 @@ class BracketTrouble(Fault):
     what = (
         "late-pending: the working order of an OTO(CO)/OPO(CO) fills, its pending orders stay PENDING_NEW "
         "for for_s: nothing protects meanwhile. partial-cancel: what rests of a list (the working order, or "
-        "the target of one that has filled, or of an OCO) fills by `fraction`, then somebody cancels the list "
-        "by hand: the rest is held unprotected."
+        "the target of one that has filled, or of an OCO) fills by `fraction`, then somebody cancels the "
+        "list by hand: the rest is held unprotected."
     )
     methods: ClassVar[tuple[str, ...]] = (*BRACKETS, OCO)
     settings: ClassVar[Mapping[str, Setting]] = {
