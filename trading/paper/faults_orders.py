@@ -236,12 +236,13 @@ class LateRejection(EntryFault):
     async def after_engine(self, call: Call, reply: Reply) -> None:
         """Set the time of the rejection."""
         order = placed_open(self.venue, reply.body)[0]
-        asyncio.get_running_loop().call_later(self.params["delay_s"], self.reject, order["orderId"])
+        asyncio.get_running_loop().call_later(self.params["delay_s"], self.reject, order)
 
-    def reject(self, order_id: int) -> None:
+    def reject(self, order: Wire) -> None:
         """Refuse it now, unless it has ended."""
-        self.venue.engine.reject_afterwards(order_id, reason=self.params["reason"])
-        self.venue.settle()
+        if any(one["clientOrderId"] == order["clientOrderId"] for one in placed_open(self.venue, order)):
+            self.venue.engine.reject_afterwards(order["orderId"], reason=self.params["reason"])
+            self.venue.settle()
 
 
 ORDER_FAULTS: tuple[type[Fault], ...] = (

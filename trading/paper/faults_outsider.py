@@ -6,6 +6,7 @@ foreign order, balanceUpdate, externalLockUpdate.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from decimal import ROUND_UP, Decimal
 from typing import ClassVar
@@ -126,8 +127,9 @@ class SecondHand(Fault):
         if placed is None:
             self.fired -= 1
             return
-        order_id = str(placed["orderId"])
-        self.undo_later(lambda: self.cancel(symbol=symbol, orderId=order_id), after_s=self.params["for_s"])
+        self.undo_later(
+            lambda: self.cancel(symbol=symbol, origClientOrderId=by_hand), after_s=self.params["for_s"]
+        )
 
     def cancel(self, **params: str) -> None:
         """Take the foreign order back; it may have filled."""
@@ -140,8 +142,12 @@ class SecondHand(Fault):
             change(asset, amount)
             self.venue.settle()
 
+        def give_back() -> None:
+            with contextlib.suppress(ValueError):  # the account has been reset: nothing is locked any more
+                shift(-delta)
+
         shift(delta)
-        self.undo_later(lambda: shift(-delta), after_s=self.params["for_s"])
+        self.undo_later(give_back, after_s=self.params["for_s"])
 
 
 class OwnMakerMet(Fault):

@@ -79,6 +79,16 @@ async def test_fault_29_cancels_what_protects() -> None:
     assert fault.fired == 1
 
 
+async def test_fault_29_has_nothing_to_give_back_after_a_reset() -> None:
+    stage = PaperStage()
+    stage.arm(29, mode="lock", when="now", symbol="BTCUSDT")
+    stage.arm(68, count=None)
+
+    stage.venue.faults.clear()
+
+    assert stage.balance("USDT") == (Decimal(10000), Decimal(0))
+
+
 async def test_fault_29_leaves_alone_what_is_too_small() -> None:
     stage = PaperStage(USDT="4")
     fault = stage.arm(29, mode="order", when="now")

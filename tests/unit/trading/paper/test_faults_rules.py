@@ -238,7 +238,7 @@ async def test_fault_28_keeps_what_another_fault_gives_back_meanwhile() -> None:
 
 
 @pytest.mark.parametrize("params", [{}, {"symbol": "NOPEUSDT"}])
-async def test_fault_28_names_what_it_needs(params: dict[str, str]) -> None:
+async def test_fault_28_names_what_it_needs(params: dict[str, Any]) -> None:
     stage = PaperStage()
 
     with pytest.raises(FaultError, match="symbol"):
