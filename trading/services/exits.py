@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from trading import events
 from trading.domain.entries import plan_exit
@@ -192,10 +192,18 @@ def cancel(order: Order, venue: Venue) -> Sequence[ExecutionReport]:
 
 
 def _record(trade_id: int, orders: Sequence[Order], quote: Quote | None, *, now: datetime) -> Recorded | None:
-    """Record the next sale, once: its attempt number is how many there were."""
+    """Record the next sale, once: its attempt number is how many there were.
+
+    The orders were read without a lock. Where any of them moved or another one came, what was decided on is
+    over: another process sells, or the protection has sold, and the next call looks anew.
+    """
     with transaction.atomic():
         locked = Trade.objects.select_for_update().get(pk=trade_id)
-        attempt = Order.objects.filter(trade=locked, role=OrderRole.EXIT.value).count()
+        seen = {order.pk: (order.status, order.filled_qty) for order in orders}
+        now_there = Order.objects.filter(trade=locked).values_list("pk", "status", "filled_qty")
+        if {pk: (status, filled_qty) for pk, status, filled_qty in now_there} != seen:
+            return None
+        attempt = sum(order.role == OrderRole.EXIT.value for order in orders)
         # Where the venue refuses one kind of sale the other may pass: each has rules of its own.
         by_limit = len(refused_in_a_row(orders)) % 2 == 1 and quote is not None and quote.is_sane
         intent = plan_exit(
@@ -205,8 +213,4 @@ def _record(trade_id: int, orders: Sequence[Order], quote: Quote | None, *, now:
             instrument=get_instrument(locked.symbol),
             limit_price=quote.bid if by_limit and quote is not None else None,
         )
-        try:
-            with transaction.atomic():
-                return record(locked, intent, now=now)
-        except IntegrityError:
-            return None  # another process recorded this very sale first, and sends it
+        return record(locked, intent, now=now)

@@ -1,5 +1,6 @@
 """Leaving: by target, by stop, by time, by hand; and the watchdog behind all of them."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,7 @@ from tests.support.trading import OPERATOR, a_worker, always, assert_ledger_agre
 from trading.domain.trades import ExitReason
 from trading.models import InstrumentRow, Order, Trade
 from trading.selectors.trades import list_triggers, list_unprotected
-from trading.services import upkeep, workers
+from trading.services import exits, upkeep, workers
 from trading.services.control import KillLevel, kill
 from trading.services.exits import exit_trade
 
@@ -94,6 +95,28 @@ def test_an_exit_of_unknown_outcome_is_asked_for_and_never_sent_again(scene: Sce
 
     assert (first, second) == (False, True)
     assert Order.objects.filter(role="EXIT").count() == 1
+    assert_ledger_agrees(scene)
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "LTCUSDT"], ids=["one request", "two requests"])
+def test_two_processes_that_leave_the_same_trade_at_once_sell_it_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, symbol: str
+) -> None:
+    scene.quote(symbol, "100.00", "100.01")
+    a_worker(scene, symbol)
+    turn(scene, symbol)
+    trade = Trade.objects.get()
+    look_at_pauses = exits.pause_left
+
+    def be_overtaken(orders: list[Order], *, now: datetime) -> bool:
+        monkeypatch.setattr(exits, "pause_left", look_at_pauses)
+        exit_trade(trade.pk, ExitReason.MANUAL, desk=scene.desk)
+        return look_at_pauses(orders, now=now)
+
+    monkeypatch.setattr(exits, "pause_left", be_overtaken)
+    exit_trade(trade.pk, ExitReason.MANUAL, desk=scene.desk)
+
+    assert [order.status for order in Order.objects.filter(role="EXIT")] == ["FILLED"]
     assert_ledger_agrees(scene)
 
 
