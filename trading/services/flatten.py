@@ -8,15 +8,18 @@ halted symbol, nor the end of this process makes it forgotten: the watchdog sell
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import wait
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import connections, transaction
 from django.db.models import Q
 
+from trading.domain.market import Quote
 from trading.domain.orders import ON_BOOK, UNRESOLVED, OrderStatus
 from trading.domain.ports import OrderNotFound, VenueError
+from trading.domain.signals import Candles
 from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
 from trading.models import Order, Trade
@@ -60,10 +63,34 @@ def flatten(trade_ids: Collection[int], *, desk: Desk) -> None:
     )
     wished.update(exit_reason=ExitReason.FLATTEN.value)
     _deny_unsent(trade_ids, desk=desk)
+    desk = _without_prices_if_need_be(desk)
     entering = {order.trade_id for order in _entries(trade_ids)}
     _in_parallel(_leave, set(trade_ids) - entering, desk=desk)
     _wait_for_answers(entering, desk=desk)
     _in_parallel(_leave, entering, desk=desk)
+
+
+class _Unseen:
+    """A market of which nothing is known; implements MarketView."""
+
+    def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        """Give none."""
+        return {}
+
+    def candles(self, symbols: Sequence[str], interval: str, *, length: int) -> dict[str, Candles]:
+        """Give none."""
+        return {}
+
+
+def _without_prices_if_need_be(desk: Desk) -> Desk:
+    """Give a desk that sells unseen where prices cannot be read: a market order needs none."""
+    symbols = Trade.objects.filter(state__in=OPEN_STATE_NAMES).values_list("symbol", flat=True)
+    try:
+        desk.market.quotes(list(symbols[:1]))
+    except Exception:  # whatever keeps prices away must not keep the kill switch from selling
+        log.exception("flatten.without_prices")
+        return replace(desk, market=_Unseen())
+    return desk
 
 
 def _entries(trade_ids: Collection[int]) -> list[Order]:

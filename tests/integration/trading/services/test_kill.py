@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis
 
 from tests.support.desk import Scene, a_scene
 from tests.support.trading import OPERATOR, a_worker, always, assert_ledger_agrees, prepare, turn
@@ -154,6 +155,21 @@ def test_cancel_leaves_the_exits_of_an_entry_that_was_filled_unheard(scene: Scen
     assert (trade.state, trade.is_protected, trade.unprotected_s) == ("OPEN", True, 0.0)
     assert (left.working_entries, left.protected_trades) == (0, 1)
     assert left.lines[0].endswith("protected, leaves by its own exits")
+
+
+def test_everything_is_sold_also_where_prices_cannot_be_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_worker(scene, "BTCUSDT", "ETHUSDT")
+    turn(scene, "BTCUSDT", "ETHUSDT")
+
+    def away(symbols: object) -> None:
+        raise redis.ConnectionError("no Redis")
+
+    monkeypatch.setattr(scene.market, "quotes", away)
+
+    assert pull(scene).open_trades == 0
+    assert_ledger_agrees(scene)
 
 
 def test_a_halted_symbol_is_named_keeps_its_exits_and_is_sold_when_it_trades_again(scene: Scene) -> None:
