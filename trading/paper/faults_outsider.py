@@ -81,10 +81,10 @@ class SecondHand(Fault):
         return cut(free(self.venue, self.asset(symbol)) * Decimal(str(self.params["fraction"])))
 
     def price(self, symbol: str) -> Decimal | None:
-        """Give where a foreign order rests."""
+        """Give where a foreign order rests; None where no price is far enough away."""
         side, tick = self.params["side"], self.venue.catalogue[symbol].tick_size
         touch = best(self.venue, symbol, side)
-        return None if touch is None else floor_step(touch * AWAY[side], tick)
+        return None if touch is None else floor_step(touch * AWAY[side], tick) or None
 
     def quantity(self, symbol: str) -> Decimal:
         """Give the size of a foreign order; 0 if it would be too small."""

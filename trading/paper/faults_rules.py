@@ -87,7 +87,7 @@ class _RuleFault(Fault):
         wanted = self.params["symbol"]
         symbols = [symbol for symbol in self.venue.catalogue if wanted in (None, symbol)]
         if not symbols:
-            raise FaultError(f"unknown symbol {wanted!r} of {self.name}")
+            raise FaultError(f"{self.name} needs a symbol that is listed, not {wanted!r}")
         return symbols
 
     def changes(self, symbol: str) -> dict[str, Any]:

@@ -79,6 +79,16 @@ async def test_fault_29_cancels_what_protects() -> None:
     assert fault.fired == 1
 
 
+async def test_fault_29_finds_no_price_on_a_grid_too_coarse() -> None:
+    stage = PaperStage(BTC="1")
+    stage.venue.catalogue.update("BTCUSDT", tick_size=Decimal(1000))
+    fault = stage.arm(29, mode="order", when="now")
+
+    stage.book("99:5 98:5", "100:1 101:5")
+
+    assert fault.fired == 0
+
+
 async def test_fault_29_has_nothing_to_give_back_after_a_reset() -> None:
     stage = PaperStage()
     stage.arm(29, mode="lock", when="now", symbol="BTCUSDT")
