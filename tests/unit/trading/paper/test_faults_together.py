@@ -115,3 +115,15 @@ async def test_money_is_conserved_and_the_rules_come_back(seed: int) -> None:
     assert trader.stage.asks() == ["100:5"]
     assert trader.stage.drift() == {}
     assert trader.stage.locked_by_nothing() == {}
+
+
+async def test_strikes_stay_counted_when_the_faults_themselves_are_forgotten() -> None:
+    stage = PaperStage()
+
+    for _ in range(210):
+        stage.arm(24)
+        await stage.refusal("order.place", **terms("BUY", "1", "98"))
+        stage.venue.faults.sweep()
+
+    listing = stage.venue.faults.listing()
+    assert (len(listing["spent"]), listing["fired"]["number-refused"]) == (200, 210)
