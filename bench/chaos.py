@@ -187,7 +187,7 @@ def _gather(house: House, told: list[tuple[float, Act, str]]) -> Facts:
         excused |= set(menace.excuses)
         ends_s = at_s + _lasts_s(act)
         if menace.blocks:
-            blocked.append(Window(at_s, ends_s, act.what))
+            blocked.append(Window(at_s, ends_s, act.what, act.details["params"].get("symbol")))
         if act.what == "clock-skew":
             skewed.append(Window(at_s - SKEW_MARGIN_S, ends_s + SKEW_MARGIN_S, act.what))
     return replace(

@@ -77,6 +77,8 @@ def outside(gap: Gap, blocked: Iterable[Window]) -> float:
     """Give the seconds of a gap that lie in no window."""
     left, moment = 0.0, gap.begins_s
     for window in sorted(blocked, key=lambda each: each.begins_s):
+        if window.symbol not in (None, gap.symbol):
+            continue
         if window.ends_s <= moment or window.begins_s >= gap.ends_s:
             continue
         left += max(window.begins_s - moment, 0.0)

@@ -34,6 +34,7 @@ class Window:
     begins_s: float
     ends_s: float
     why: str
+    symbol: str | None = None  # None: all of them
 
 
 @dataclass(frozen=True, slots=True)

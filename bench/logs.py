@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 LOUD = ("error", "critical")
 MARK = "Traceback (most recent call last)"
+RECORD = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[")
 
 
 def complaints(home: Path) -> list[str]:
@@ -20,10 +22,22 @@ def complaints(home: Path) -> list[str]:
             complaint = _complaint(line)
             if complaint:
                 found[f"{name}: {complaint}"] += 1
-    said = (home / "said.txt").read_text(encoding="utf-8", errors="replace")
-    if MARK in said:
-        found[f"up: unhandled: {said[said.index(MARK) :].splitlines()[-1]}"] += said.count(MARK)
+    for line in _bare_traces((home / "said.txt").read_text(encoding="utf-8", errors="replace")):
+        found[f"up: unhandled: {line}"] += 1
     return [f"{text} ({times} times)" for text, times in found.most_common()]
+
+
+def _bare_traces(said: str) -> list[str]:
+    """Give the last line of every trace that no log record carries; those of records are in the files too."""
+    lines = said.splitlines()
+    begins = [
+        place
+        for place, line in enumerate(lines)
+        if line.startswith(MARK) and not (place and RECORD.match(lines[place - 1]))
+    ]
+    return [
+        next(line for line in [*lines[place + 1 :], MARK] if not line.startswith(" ")) for place in begins
+    ]
 
 
 def _complaint(line: str) -> str:

@@ -50,8 +50,18 @@ class Menace:
         return request
 
 
+# The one thing that looks like our own mistake: a proxy that repeats an order of ours.
+PLACED_TWICE = "placed twice"
 FEW = whole(1, 4)
 SHORT = between(2, 6)
+PART = between(0.1, 2)
+OUTCOMES = one_of("cancel-only", "cancel-fails", "neither")
+PAIR_TROUBLES = one_of("bad-prices", "leg-rejected", "race", "pending-rejected", "pending-overrun")
+PREVENTIONS = one_of("EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT")
+ODDITIES = one_of("decimals-long", "decimals-short", "fields", "filter", "unicode", "enum")
+FILTERS = one_of(
+    "PRICE_FILTER", "LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL", "MAX_NUM_ORDERS", "MAX_NUM_ALGO_ORDERS"
+)
 SYMBOL = one_of("BTCUSDT", "ETHUSDT", "ADAUSDT", "DOGEUSDT", "LTCUSDT", "TRXUSDT")
 
 MENACES: tuple[Menace, ...] = (
@@ -93,5 +103,74 @@ MENACES: tuple[Menace, ...] = (
     Menace("user-event-disorder", {"duration_s": between(3, 10), "mode": one_of("duplicate")}),
     Menace("user-event-disorder", {"duration_s": between(3, 10), "mode": one_of("reversed")}),
     Menace("event-stream-terminated", {}),
+    # order entry: what the market and others do to an order
+    Menace("open-orders-lag", {"duration_s": SHORT, "window_s": between(0.2, 3)}),
+    Menace("duplicate-order", {"duration_s": SHORT, "executes": one_of(True, False)}, FEW),
+    Menace(
+        "post-executes-twice",
+        {"duration_s": SHORT, "answers": one_of("first", "second")},
+        one_of(1),
+        share=0.3,
+        excuses=(PLACED_TWICE,),
+    ),
+    Menace("cancel-too-late", {"duration_s": SHORT, "leg": one_of("target", "stop")}, FEW),
+    Menace("cancel-meets-partial-fill", {"duration_s": SHORT, "fraction": between(0.1, 0.9)}, FEW),
+    Menace("market-partial-fill", {"duration_s": SHORT, "fraction": between(0, 0.9), "for_s": PART}, FEW),
+    Menace("ioc-fok-expired", {"duration_s": SHORT, "fraction": between(0, 0.9), "for_s": PART}, FEW),
+    Menace("maker-would-match", {"duration_s": SHORT, "for_s": PART}, FEW),
+    Menace("price-range-expired", {"duration_s": SHORT, "for_s": PART}, FEW),
+    Menace("cancel-replace-fails", {"duration_s": SHORT, "outcome": OUTCOMES}, FEW, share=2),
+    Menace("oco-trouble", {"duration_s": SHORT, "mode": PAIR_TROUBLES, "for_s": PART}, FEW, share=2),
+    Menace("oto-trouble", {"duration_s": SHORT, "mode": one_of("late-pending"), "for_s": PART}, FEW),
+    Menace(
+        "oto-trouble",
+        {"duration_s": SHORT, "mode": one_of("partial-cancel"), "fraction": between(0.1, 0.9)},
+        FEW,
+    ),
+    Menace("stop-gap", {"duration_s": SHORT, "depth_bps": between(20, 500), "for_s": PART}, FEW),
+    Menace("fifty-fills", {"duration_s": SHORT, "pieces": whole(2, 60), "step_ticks": whole(0, 1)}, FEW),
+    Menace("fifty-fills", {"duration_s": SHORT, "bnb_pieces": whole(1, 20)}, one_of(1), share=0.5),
+    Menace("rejected-afterwards", {"duration_s": SHORT, "delay_s": between(0, 1)}, FEW),
+    # rules that change, and somebody else on the account
+    Menace(
+        "number-refused", {"duration_s": SHORT, "code": one_of(-1111, -1100)}, FEW, excuses=("-1111", "-1100")
+    ),
+    Menace("filter-failure", {"duration_s": SHORT, "filter": FILTERS}, FEW, excuses=("-1013", "-1015")),
+    Menace(
+        "filter-failure",
+        {"duration_s": SHORT, "filter": FILTERS, "mode": one_of("rule"), "symbol": SYMBOL},
+        blocks=True,
+        excuses=("-1013",),
+    ),
+    Menace(
+        "rule-change",
+        {"duration_s": SHORT, "rule": one_of("tick", "step"), "factor": one_of(10.0, 0.1), "symbol": SYMBOL},
+        excuses=("-1013", "-1111"),
+    ),
+    Menace(
+        "rule-change",
+        {"duration_s": SHORT, "rule": one_of("min-notional"), "factor": between(1, 4), "symbol": SYMBOL},
+        excuses=("-1013",),
+    ),
+    Menace(
+        "symbol-status",
+        {"duration_s": SHORT, "status": one_of("BREAK", "HALT", "CANCEL_ONLY"), "symbol": SYMBOL},
+        blocks=True,
+    ),
+    Menace(
+        "delisted",
+        {"duration_s": SHORT, "stage": one_of("halted", "removed"), "symbol": SYMBOL},
+        share=0.5,
+        blocks=True,
+    ),
+    Menace(
+        "second-hand",
+        {"duration_s": SHORT, "mode": one_of("order", "withdraw", "lock"), "for_s": PART},
+        FEW,
+    ),
+    Menace("second-hand", {"duration_s": SHORT, "mode": one_of("cancel"), "symbol": SYMBOL}, one_of(1)),
+    Menace("self-trade-prevented", {"duration_s": SHORT, "stp": PREVENTIONS}, FEW),
+    Menace("odd-payload", {"duration_s": SHORT, "mode": ODDITIES}),
+    Menace("fee-change", {"duration_s": SHORT, "maker_bps": between(0, 30), "taker_bps": between(0, 30)}),
 )
 BY_NAME: Mapping[str, Menace] = {menace.name: menace for menace in MENACES}
