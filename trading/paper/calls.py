@@ -40,14 +40,26 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer. A `body` of bytes goes out as it is; `is_cut` resets the connection instead of answering."""
+    """An answer. A `body` of bytes goes out as it is; `is_cut` resets the connection instead of answering.
+
+    `is_hung_up` ends it properly instead, `part` sends that much of the body and resets, `drip_s` is the time
+    that the body takes, in small pieces; all three on REST only.
+    """
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     content_type: str = JSON
     is_cut: bool = False
+    is_hung_up: bool = False
+    part: float = 1.0
+    drip_s: float = 0.0
     data: dict[str, Any] | None = None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Tell whether the connection ends instead of an answer."""
+        return self.is_cut or self.is_hung_up
 
     @property
     def is_accepted(self) -> bool:

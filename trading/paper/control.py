@@ -14,7 +14,7 @@ import orjson
 from aiohttp import web
 
 from trading.paper.errors import VenueError
-from trading.paper.fault_box import FaultError
+from trading.paper.faults import FaultError
 from trading.paper.venue import Venue
 
 RHYTHM_FIELDS = ("ping_s", "pong_s", "life_s")

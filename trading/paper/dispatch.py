@@ -67,7 +67,7 @@ class Dispatcher:
         if is_charged and not (call.route.is_free and call.is_done):
             self._limits.charge(call.ip, call.weight)
         outcome = reply.body.get("code", reply.status) if isinstance(reply.body, dict) else reply.status
-        self.tally[call.route.method, "cut" if reply.is_cut else str(outcome)] += 1
+        self.tally[call.route.method, "cut" if reply.is_unanswered else str(outcome)] += 1
         return reply
 
     async def _checked(self, call: Call) -> Reply:

@@ -5,17 +5,14 @@ control.py arms and clears; the dispatcher and the venue ask at each hook and pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from trading.paper.calls import Call, Reply
-from trading.paper.faults import COMMON_SETTINGS, HOOKS, Fault, Frame, Stage
+from trading.paper.faults import COMMON_SETTINGS, HOOKS, Arrival, Fault, FaultError, Frame, Stage
 
 KEPT_SPENT = 200
-
-
-class FaultError(Exception):
-    """A fault that cannot be armed; the text is the one line to show."""
 
 
 class FaultBox:
@@ -28,6 +25,9 @@ class FaultBox:
         self._serial = 0
         self.armed: list[Fault] = []
         self.spent: list[Fault] = []
+        self._forgotten: Counter[str] = (
+            Counter()
+        )  # strikes of faults spent so long ago that they were dropped
         self._by_hook: dict[str, list[Fault]] = {}
 
     def has(self, hook: str) -> bool:
@@ -50,11 +50,14 @@ class FaultBox:
         seed = f"{request['seed']}" if "seed" in request else f"{self._seed}/{kind.name}/{self._serial}"
         fault = kind(self._venue, params, count=count, seed=seed)
         fault.serial = self._serial
+        fault.on_arm()  # what cannot act is not armed
         self.armed.append(fault)
-        fault.on_arm()
         if kind.is_once:
             fault.fired, fault.count = fault.fired + 1, fault.fired + 1
         self._sort()
+        if "after_market" in kind.hooks():  # it may find its prey at once
+            for symbol in self._venue.catalogue:
+                self.after_market(symbol)
         return fault
 
     def clear(self, serial: int | None = None) -> int:
@@ -66,15 +69,44 @@ class FaultBox:
     def listing(self) -> dict[str, Any]:
         """Give what is armed, what was spent, how often each struck, and what can be armed."""
         self._sort()
-        fired: dict[str, int] = {}
+        fired = Counter(self._forgotten)
         for fault in (*self.armed, *self.spent):
-            fired[fault.name] = fired.get(fault.name, 0) + fault.fired
+            fired[fault.name] += fault.fired
         return {
             "armed": [fault.describe() for fault in self.armed],
             "spent": [fault.describe() for fault in self.spent],
             "fired": fired,
             "known": [_describe_kind(kind) for kind in self._kinds],
         }
+
+    def sweep(self) -> None:
+        """Disarm what is spent, so that what it changed is undone in time."""
+        if any(fault.is_over for fault in self.armed):
+            self._sort()
+
+    async def on_arrival(self, arrival: Arrival) -> Reply | None:
+        """Let armed faults act on what has just come in; the first that answers ends it."""
+        for fault in list(self._by_hook.get("on_arrival", ())):
+            if fault.selects_arrival(arrival) and fault.take_arrival():
+                reply = await fault.on_arrival(arrival)
+                if reply is not None:
+                    return reply
+        return None
+
+    def on_control(self, ip: str) -> bool:
+        """Ask whether a control message shall be answered by a cut."""
+        return any(fault.on_control(ip) for fault in self._by_hook.get("on_control", ()) if fault.take())
+
+    def on_market(self, symbol: str) -> bool:
+        """Ask whether the market of a symbol shall not be heard now."""
+        striking = (fault for fault in self._by_hook.get("on_market", ()) if fault.selects_market(symbol))
+        return any(fault.on_market(symbol) for fault in striking if fault.take())
+
+    def after_market(self, symbol: str) -> None:
+        """Let armed faults act on the books when the market or the orders of a symbol have changed."""
+        for fault in list(self._by_hook.get("after_market", ())):
+            if symbol in self._venue.catalogue and fault.selects_market(symbol):
+                fault.after_market(symbol)
 
     async def before_engine(self, call: Call) -> Reply | None:
         """Let armed faults act before the engine; the first that answers ends it."""
@@ -103,12 +135,11 @@ class FaultBox:
             frames = [out for one in frames for out in _strike_frame(fault, one)]
         return frames
 
-    def _taking(self, hook: str, call: Call, reply: Reply | None) -> list[Fault]:
-        faults = self._by_hook.get(hook, ())
-        chosen = [fault for fault in faults if fault.selects(call, reply) and fault.take()]
-        if any(fault.is_spent for fault in faults):
-            self._sort()
-        return chosen
+    def _taking(self, hook: str, call: Call, reply: Reply | None) -> Iterator[Fault]:
+        """Give the faults that strike, each asked when the one before has acted; sweep tidies up later."""
+        for fault in list(self._by_hook.get(hook, ())):
+            if fault.selects(call, reply) and fault.take():
+                yield fault
 
     def _kind(self, wanted: Any) -> type[Fault]:
         for kind in self._kinds:
@@ -118,7 +149,7 @@ class FaultBox:
         raise FaultError(f"unknown fault {wanted!r}; allowed are {known}")
 
     def _sort(self) -> None:
-        self._retire([fault for fault in self.armed if fault.is_spent])
+        self._retire([fault for fault in self.armed if fault.is_over])
         self._by_hook = {hook: [fault for fault in self.armed if hook in fault.hooks()] for hook in HOOKS}
 
     def _retire(self, faults: Sequence[Fault]) -> None:
@@ -126,6 +157,8 @@ class FaultBox:
             self.armed.remove(fault)
             fault.on_clear()
             self.spent.append(fault)
+        for fault in self.spent[:-KEPT_SPENT]:
+            self._forgotten[fault.name] += fault.fired
         del self.spent[:-KEPT_SPENT]
         self._by_hook = {hook: [fault for fault in self.armed if hook in fault.hooks()] for hook in HOOKS}
 

@@ -1,28 +1,50 @@
 """What a fault is: its settings, whom it strikes, how often, and the hooks it acts through.
 
-A fault is one small class (faults_calls.py, faults_answers.py, faults_streams.py) that overrides a hook;
-fault_box.py arms them and asks them at each hook. Every fault is counted and draws its chances from its own
+A fault is one small class (in one of faults_*.py, by theme) that overrides a hook; fault_box.py arms them and
+asks them at each hook. Every fault is counted and draws its chances from its own
 seeded generator, so that a run can be repeated.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Protocol
 
 from trading.paper.auth import Keyring
+from trading.paper.bends import Bends
 from trading.paper.calls import Call, Reply
 from trading.paper.catalogue import Catalogue
 from trading.paper.clock import VenueClock
 from trading.paper.engine import Engine
 from trading.paper.limits import Limits
+from trading.paper.market_data import MarketData
+from trading.paper.overlays import Overlays, Rules
 from trading.paper.sockets import Rhythm, SocketRegister
+from trading.paper.store import Store
+from trading.paper.streams import StreamHub
 from trading.paper.user_feed import UserFeed
 
-HOOKS = ("before_engine", "after_engine", "on_reply", "on_frame", "on_arm", "on_clear")
+HOOKS = (
+    "on_arrival",
+    "before_engine",
+    "after_engine",
+    "on_reply",
+    "on_control",
+    "on_frame",
+    "on_market",
+    "after_market",
+    "on_arm",
+    "on_clear",
+)
+
+
+class FaultError(Exception):
+    """A fault that cannot be armed; the text is the one line to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +67,8 @@ class Setting:
             return "a text"
         if self.kind is bool:
             return "true or false"
+        if self.kind is Decimal:
+            return 'a decimal as text, such as "12.5"'
         word = "a whole number" if self.kind is int else "a number"
         return f"{word} from {self.low:g} to {self.high:g}" if self.low is not None else word
 
@@ -56,6 +80,8 @@ class Setting:
             is_allowed = isinstance(value, list) and all(isinstance(part, str) for part in value)
         elif self.kind in (str, bool):
             is_allowed = isinstance(value, self.kind)
+        elif self.kind is Decimal:
+            is_allowed = isinstance(value, str) and _is_decimal(value)
         else:
             is_allowed = self._is_number(value)
         if not is_allowed:
@@ -67,6 +93,13 @@ class Setting:
         if isinstance(value, bool) or not isinstance(value, kinds):
             return False
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+def _is_decimal(value: str) -> bool:
+    try:
+        return Decimal(value).is_finite()
+    except InvalidOperation:
+        return False
 
 
 COMMON_SETTINGS: Mapping[str, Setting] = {
@@ -91,19 +124,47 @@ class Stage(Protocol):
     stream_sockets: SocketRegister
     user_sockets: SocketRegister
     user_feed: UserFeed
+    streams: StreamHub
+    market_data: MarketData
+    store: Store
+    bends: Bends
+    rules: Rules
+    fee_layers: Overlays[str | None]
 
     def say_goodbye(self) -> None:
         """Tell every connection that the venue is about to close it."""
 
+    def tell(self, frame: Frame) -> None:
+        """Send a stream message to whoever listens."""
+
+    def settle(self) -> None:
+        """Store and tell what the engine has done."""
+
+    def print_trade(self, symbol: str, *, price: Decimal, qty: Decimal, buyer_is_maker: bool) -> None:
+        """Let others trade, whatever the market says and however it is bent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request or a connection that has just come in, unread: `door` is rest, streams or ws-api."""
+
+    door: str
+    verb: str
+    ip: str
+
 
 @dataclass(slots=True)
 class Frame:
-    """A stream message on its way: `kind` is market or user, `delay_s` holds it back."""
+    """A stream message on its way: `kind` is market or user, `delay_s` holds it back.
+
+    `subscription_shift` is added to the id of the subscription that a user event comes under.
+    """
 
     kind: str
     name: str
     payload: Any
     delay_s: float = 0.0
+    subscription_shift: int = 0
 
 
 class Fault:
@@ -130,6 +191,7 @@ class Fault:
         self.skipped = 0
         self.serial = 0
         self.rng = random.Random(seed)
+        self.undoings: dict[int, Callable[[], None]] = {}
         self.ends_s = time.monotonic() + params["duration_s"] if params["duration_s"] else None
 
     @classmethod
@@ -143,6 +205,26 @@ class Fault:
         if self.ends_s is not None and time.monotonic() >= self.ends_s:
             return True
         return self.count is not None and self.fired >= self.count
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether it may be put away: it is spent, and nothing it did waits to be undone in its time."""
+        if self.ends_s is not None and time.monotonic() >= self.ends_s:
+            return True
+        return self.is_spent and not self.undoings
+
+    def undo_later(self, undo: Callable[[], None], *, after_s: float | None) -> None:
+        """Undo something after a while, or when this is disarmed; None for only then."""
+        serial = max(self.undoings, default=0) + 1
+        self.undoings[serial] = undo
+        if after_s is not None:
+            asyncio.get_running_loop().call_later(after_s, self.undo, serial)
+
+    def undo(self, serial: int) -> None:
+        """Undo one thing, unless it has been undone already."""
+        undoing = self.undoings.pop(serial, None)
+        if undoing is not None:
+            undoing()
 
     def selects(self, call: Call, reply: Reply | None) -> bool:
         """Tell whether the call is one this fault strikes; `reply` is None before the engine."""
@@ -159,6 +241,14 @@ class Fault:
             return True
         payload = frame.payload
         return isinstance(payload, dict) and payload.get("s") == self.params["symbol"]
+
+    def selects_arrival(self, arrival: Arrival) -> bool:
+        """Tell whether what has just come in is struck."""
+        return True
+
+    def selects_market(self, symbol: str) -> bool:
+        """Tell whether the market of the symbol is struck."""
+        return self.params["symbol"] in (None, symbol)
 
     def take(self) -> bool:
         """Use up one strike, unless it is spent, still skipping or the dice say no."""
@@ -184,6 +274,13 @@ class Fault:
             "params": self.params,
         }
 
+    def take_arrival(self) -> bool:
+        """Use up one strike on what has just come in."""
+        return self.take()
+
+    async def on_arrival(self, arrival: Arrival) -> Reply | None:
+        """Act on a request or a connection before anything of it is read."""
+
     async def before_engine(self, call: Call) -> Reply | None:
         """Act on a call that passed every check but has not reached the matching engine."""
 
@@ -194,6 +291,17 @@ class Fault:
         """Change any reply, refusals included."""
         return reply
 
+    def on_control(self, ip: str) -> bool:
+        """Act on a control message of a market stream connection; True cuts it."""
+        return False
+
+    def on_market(self, symbol: str) -> bool:
+        """Act on what the market is about to say; True leaves it unsaid."""
+        return False
+
+    def after_market(self, symbol: str) -> None:
+        """Act when market or orders of a symbol have just changed, or on arming; `take` is its own to ask."""
+
     def on_frame(self, frame: Frame) -> list[Frame]:
         """Change, drop, delay or multiply a stream message."""
         return [frame]
@@ -202,4 +310,6 @@ class Fault:
         """Act at the moment of arming."""
 
     def on_clear(self) -> None:
-        """Undo what `on_arm` did."""
+        """Undo what still waits for it, the last first; a fault that undoes otherwise says how."""
+        while self.undoings:  # one undoing may leave another behind
+            self.undo(max(self.undoings))

@@ -111,11 +111,9 @@ class ClockSkew(Fault):
 
     def on_arm(self) -> None:
         """Set the venue's clock the other way."""
+        self.fired += 1
         self.venue.clock.set_apart(-self.params["skew_ms"], drift_ms_per_s=-self.params["drift_ms_per_s"])
-
-    def on_clear(self) -> None:
-        """Set it right."""
-        self.venue.clock.set_apart(0)
+        self.undo_later(lambda: self.venue.clock.set_apart(0), after_s=None)
 
 
 class _SignedFault(Fault):

@@ -6,6 +6,7 @@ Nothing here knows what a call does.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
@@ -26,6 +27,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
 }
 NOT_FOUND_PAGE = b"<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1></body></html>"
 JSON_TYPE = "application/json;charset=UTF-8"
+DRIPS = 50
 
 
 def read_params(payload: bytes) -> dict[str, str]:
@@ -51,7 +53,7 @@ class RestDoor:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; an unknown path is 404 with a page, as a web server gives it."""
         path, _, query_text = request.raw_path.partition("?")
         route = ROUTES.get((request.method, path))
@@ -62,10 +64,7 @@ class RestDoor:
             call = read_call(request, route, query_text.encode(), body)
         except VenueError as error:
             return write_reply(refusal(error))
-        reply = await self._dispatcher.answer(call)
-        if reply.is_cut:
-            reset_connection(request.transport)
-        return write_reply(reply)
+        return await send_reply(request, await self._dispatcher.answer(call))
 
 
 def read_call(request: web.Request, route: Route, query: bytes, body: bytes) -> Call:
@@ -81,6 +80,34 @@ def read_call(request: web.Request, route: Route, query: bytes, body: bytes) -> 
         payload=query + body,
         signature=query_signature or body_signature,
     )
+
+
+async def send_reply(request: web.Request, reply: Reply) -> web.StreamResponse:
+    """Send a reply as it asks to be sent: whole, in pieces, in part, or not at all."""
+    if reply.is_cut:
+        reset_connection(request.transport)
+    elif reply.is_hung_up and request.transport is not None:
+        request.transport.close()
+    elif reply.drip_s or reply.part < 1:
+        return await _drip(request, reply)
+    return write_reply(reply)
+
+
+async def _drip(request: web.Request, reply: Reply) -> web.StreamResponse:
+    """Send the body in pieces over a time, and perhaps not to its end."""
+    whole = write_reply(reply)
+    body = bytes(whole.body) if isinstance(whole.body, bytes) else b""
+    response = web.StreamResponse(status=whole.status, headers=whole.headers)
+    response.content_length = len(body)
+    await response.prepare(request)
+    size = max(1, len(body) // DRIPS)
+    kept = body[: int(len(body) * reply.part)]
+    for start in range(0, len(kept), size):
+        await response.write(kept[start : start + size])
+        await asyncio.sleep(reply.drip_s / DRIPS)
+    if len(kept) < len(body):
+        reset_connection(request.transport)
+    return response
 
 
 def write_reply(reply: Reply) -> web.Response:

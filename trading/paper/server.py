@@ -20,6 +20,7 @@ from trading.paper.clock import VenueClock, wall_clock
 from trading.paper.config import ConfigError, PaperConfig
 from trading.paper.control import add_control_routes
 from trading.paper.engine import Engine
+from trading.paper.gate import gate_of
 from trading.paper.market_choice import choose_market, listed_symbols
 from trading.paper.market_sink import Market, MarketDataError
 from trading.paper.rest import RestDoor
@@ -41,7 +42,7 @@ def build_app(config: PaperConfig) -> web.Application:
         ConfigError: The symbols, the data or the state file cannot be used.
     """
     venue, market = build_venue(config)
-    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[gate_of(venue.faults)])
     app[VENUE] = venue
     doors = SocketDoors(venue)
     app.router.add_get("/ws", doors.raw_streams)

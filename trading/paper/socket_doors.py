@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from trading.paper.sockets import CLOSE_TIMEOUT_S, Socket, SocketRegister
+from trading.paper.sockets import CLOSE_TIMEOUT_S, POLICY_VIOLATION, Socket, SocketRegister
 from trading.paper.streams import ControlError, Listener
 from trading.paper.venue import Venue
 from trading.paper.ws_api import Session
@@ -56,6 +56,9 @@ class SocketDoors:
         listener = Listener(socket, is_combined)
 
         async def on_text(text: str) -> None:
+            if venue.faults.has("on_control") and venue.faults.on_control(socket.ip):
+                socket.close(POLICY_VIOLATION, "Too many requests")
+                return
             socket.send(venue.streams.answer(listener, text))
 
         try:

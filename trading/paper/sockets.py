@@ -30,12 +30,13 @@ RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 @dataclass(slots=True)
 class Rhythm:
-    """The venue's times for a connection, in seconds; a fault or a test may change them."""
+    """The venue's times for a connection, in seconds, and its ears; a fault or a test may change them."""
 
     ping_s: float = 20.0
     pong_s: float = 60.0
     life_s: float = 86_400.0
-    answers_pings: bool = True
+    answers_ping: Callable[[], bool] = lambda: True
+    hears_pong: Callable[[], bool] = lambda: True
 
 
 def reset_connection(transport: asyncio.BaseTransport | None) -> None:
@@ -100,7 +101,7 @@ class Socket:
                     await on_text(message.data)
                 elif message.type is WSMsgType.PING:
                     await self._answer_ping(message.data)
-                elif message.type is WSMsgType.PONG:
+                elif message.type is WSMsgType.PONG and self.rhythm.hears_pong():
                     self._pings.pop(bytes(message.data), None)
         except ConnectionError as error:
             log.debug("client_gone", extra={"ip": self.ip, "error": repr(error)})
@@ -129,7 +130,7 @@ class Socket:
             log.debug("ping_failed", extra={"ip": self.ip, "error": repr(error)})
 
     async def _answer_ping(self, payload: bytes) -> None:
-        if self.rhythm.answers_pings:
+        if self.rhythm.answers_ping():
             await self.ws.pong(payload)
 
     def _may_speak(self) -> bool:

@@ -78,12 +78,12 @@ class UserFeed:
         """Drop a connection that has ended."""
         self._subscribers.pop(subscriber, None)
 
-    def publish(self, event: dict[str, Any]) -> None:
-        """Tell an event to every subscription."""
+    def publish(self, event: dict[str, Any], *, shift: int = 0) -> None:
+        """Tell an event to every subscription; a fault may shift the subscription's id."""
         raw = orjson.dumps(event)
         for subscriber in tuple(self._subscribers):
             for subscription_id in subscriber.active:
-                self._send(subscriber, subscription_id, raw)
+                self._send(subscriber, subscription_id + shift, raw)
 
     def _send(self, subscriber: Subscriber, subscription_id: int, raw: bytes) -> None:
         subscriber.socket.send(b'{"subscriptionId":%d,"event":%b}' % (subscription_id, raw))

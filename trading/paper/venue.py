@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from trading.paper.auth import Keyring
+from trading.paper.bends import Bends
 from trading.paper.calls import Call
 from trading.paper.catalogue import Catalogue
 from trading.paper.clock import VenueClock, wall_clock
@@ -24,13 +25,12 @@ from trading.paper.dispatch import Dispatcher
 from trading.paper.engine import Engine
 from trading.paper.errors import VenueError, illegal_characters
 from trading.paper.fault_box import FaultBox
+from trading.paper.fault_kinds import ALL_FAULTS
 from trading.paper.faults import Frame
-from trading.paper.faults_answers import ANSWER_FAULTS
-from trading.paper.faults_calls import CALL_FAULTS
-from trading.paper.faults_streams import STREAM_FAULTS
 from trading.paper.limits import Limits
 from trading.paper.market_data import MarketData
 from trading.paper.market_sink import Levels, Market
+from trading.paper.overlays import Overlays, Rules, fee_layers
 from trading.paper.routes import Target
 from trading.paper.sockets import POLICY_VIOLATION, Rhythm, SocketRegister
 from trading.paper.store import Store
@@ -66,7 +66,10 @@ class Venue:
         self.user_sockets = SocketRegister()
         self.streams = StreamHub()
         self.user_feed = UserFeed()
-        self.faults = FaultBox(self, (*CALL_FAULTS, *ANSWER_FAULTS, *STREAM_FAULTS), seed=config.seed)
+        self.bends = Bends(read=self.market_data.sides, put=self._put_book)
+        self.rules = Rules(catalogue)
+        self.fee_layers: Overlays[str | None] = fee_layers(engine)
+        self.faults = FaultBox(self, ALL_FAULTS, seed=config.seed)
         self.dispatcher = Dispatcher(
             clock=clock, keyring=self.keyring, limits=self.limits, faults=self.faults, perform=self.perform
         )
@@ -100,6 +103,9 @@ class Venue:
             return self.engine.execute(route.method, call.params)
         finally:  # a refused call may have had an effect: the cancel of a failed cancelReplace
             self.settle()
+            if self.faults.has("after_market"):
+                symbol = call.params.get("symbol", "")
+                asyncio.get_running_loop().call_soon(self.faults.after_market, symbol)
 
     def adjust_balance(self, asset: str, delta: Decimal) -> None:
         """Book a deposit or withdrawal."""
@@ -119,13 +125,36 @@ class Venue:
     # market
 
     def book(self, symbol: str, *, bids: Levels, asks: Levels, at_ms: int) -> None:
-        """Take a new visible book from the market."""
+        """Take a new visible book from the market; of a delisted symbol there is none."""
+        if symbol not in self.catalogue:
+            return
+        if self.faults.has("on_market") and self.faults.on_market(symbol):
+            return
+        bids, asks = self.bends.book(symbol, bids, asks)
+        self._put_book(symbol, bids, asks, at_ms=at_ms)
+        if self.faults.has("after_market"):
+            self.faults.after_market(symbol)
+
+    def _put_book(self, symbol: str, bids: Levels, asks: Levels, *, at_ms: int | None = None) -> None:
         self.engine.set_book(symbol, bids=bids, asks=asks)
+        at_ms = wall_clock() if at_ms is None else at_ms
         self.market_data.on_book(symbol, bids=bids, asks=asks, at_ms=at_ms)
         self.settle()
 
     def trade(self, symbol: str, *, price: Decimal, qty: Decimal, buyer_is_maker: bool, at_ms: int) -> None:
         """Take a public trade from the market."""
+        if symbol not in self.catalogue:
+            return
+        if self.faults.has("on_market") and self.faults.on_market(symbol):
+            return
+        price = self.bends.price(symbol, price)
+        self.print_trade(symbol, price=price, qty=qty, buyer_is_maker=buyer_is_maker, at_ms=at_ms)
+
+    def print_trade(
+        self, symbol: str, *, price: Decimal, qty: Decimal, buyer_is_maker: bool, at_ms: int | None = None
+    ) -> None:
+        """Let others trade, whatever the market says and however it is bent."""
+        at_ms = wall_clock() if at_ms is None else at_ms
         self.engine.public_trade(symbol, price=price, qty=qty, buyer_is_maker=buyer_is_maker)
         self.market_data.on_trade(symbol, price=price, qty=qty, buyer_is_maker=buyer_is_maker, at_ms=at_ms)
         self.settle()
@@ -143,7 +172,7 @@ class Venue:
         self.limits.count_orders(self.engine.drain_order_counts())
         self.store.record(self.engine)
         for event in self.engine.drain_events():
-            self._tell(Frame("user", event["e"], event))
+            self.tell(Frame("user", event["e"], event))
         self._publish_soon()
 
     # streams
@@ -157,9 +186,10 @@ class Venue:
     def _publish(self) -> None:
         self._is_publish_due = False
         for name, payload in self.market_data.drain_stream(self.streams.wanted):
-            self._tell(Frame("market", name, payload))
+            self.tell(Frame("market", name, payload))
 
-    def _tell(self, frame: Frame) -> None:
+    def tell(self, frame: Frame) -> None:
+        """Send a stream message to whoever listens, as the armed faults let it."""
         if not self.faults.has("on_frame"):
             self._deliver(frame)
             return
@@ -171,7 +201,7 @@ class Venue:
 
     def _deliver(self, frame: Frame) -> None:
         if frame.kind == "user":
-            self.user_feed.publish(frame.payload)
+            self.user_feed.publish(frame.payload, shift=frame.subscription_shift)
         else:
             self.streams.publish(frame.name, frame.payload)
 
@@ -201,8 +231,9 @@ class Venue:
         """Wake right after every full 50 ms of the wall clock, so that candles close on their boundary."""
         while True:
             await asyncio.sleep((ROUND_MS - wall_clock() % ROUND_MS) / 1000)
+            self.faults.sweep()
             for name, payload in self.market_data.due_stream(wall_clock(), self.streams.wanted):
-                self._tell(Frame("market", name, payload))
+                self.tell(Frame("market", name, payload))
 
     async def _keep_beat(self, market: Market) -> None:
         while True:

@@ -108,7 +108,7 @@ class Session:
             reply = await self._desk.dispatcher.answer(call)
         except VenueError as error:
             reply = refusal(error)
-        if reply.is_cut:
+        if reply.is_unanswered:
             self._socket.cut()
             return
         self._socket.send(self._frame(request_id, reply, call if shows_limits else None))
