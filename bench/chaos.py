@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ def run(seed: int, seconds: float, *, keep: Path | None = None, tell: bool = Fal
             began_s = time.time()
             told = _play(acts, house, began_s=began_s, seconds=seconds, tell=tell)
             calm_s = _calm_down(house)
-            facts = _gather(house, told)
+            reported = _reported(house)
+            facts = replace(_gather(house, told), reported=reported)
             violations = [*oracles.judge(facts), *_judge_house(house)]
         errors = complaints(home)
         violations += [f"logs: {line}" for line in errors if "unhandled" in line]
@@ -161,6 +163,12 @@ def _calm_down(house: House) -> float:
             return time.monotonic() - began_s
         time.sleep(0.5)
     return CALM_LIMIT_S
+
+
+def _reported(house: House) -> dict[str, Decimal]:
+    """Ask our own reconcile what differs, as an operator would."""
+    told = json.loads(house.stack.manage("reconcile", "--json"))
+    return {each["asset"]: Decimal(each["difference"]) for each in told["differences"]}
 
 
 def _insist(ask: Any) -> None:

@@ -51,6 +51,7 @@ class Facts:
     excused: frozenset[str] = frozenset()
     blocked: list[Window] = field(default_factory=list)
     skewed: list[Window] = field(default_factory=list)
+    reported: Mapping[str, Decimal] | None = None  # what our own reconcile says the venue has more, per asset
 
     def has_true_times(self, orders: Iterable[Mapping[str, Any]]) -> bool:
         """Tell whether no moment of these orders of the venue lies where its clock was set apart."""

@@ -10,6 +10,7 @@ from typing import Any
 
 LOUD = ("error", "critical")
 MARK = "Traceback (most recent call last)"
+CHAINED = " exception"  # "During handling of the above exception, ..." and its sister
 RECORD = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[")
 
 
@@ -33,7 +34,8 @@ def _bare_traces(said: str) -> list[str]:
     begins = [
         place
         for place, line in enumerate(lines)
-        if line.startswith(MARK) and not (place and RECORD.match(lines[place - 1]))
+        if line.startswith(MARK)
+        and not any(RECORD.match(before) or CHAINED in before for before in lines[max(place - 2, 0) : place])
     ]
     return [
         next(line for line in [*lines[place + 1 :], MARK] if not line.startswith(" ")) for place in begins

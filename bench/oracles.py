@@ -47,6 +47,18 @@ def unbooked(facts: Facts) -> dict[str, Decimal]:
     return {asset: amount for asset, amount in moved.items() if amount}
 
 
+def honesty(facts: Facts) -> list[str]:
+    """What others moved and our ledger was not told of is what our own reconcile reports, exactly."""
+    if facts.reported is None:
+        return []
+    pending = unbooked(facts)
+    return [
+        f"honesty: {asset} differs by {pending.get(asset, ZERO)}, reported {facts.reported.get(asset, ZERO)}"
+        for asset in sorted(pending.keys() | facts.reported.keys())
+        if pending.get(asset, ZERO) != facts.reported.get(asset, ZERO)
+    ]
+
+
 def fills(facts: Facts) -> list[str]:
     """Every fill of our orders at the venue is in our database with the same figures, and no other."""
     theirs = {
@@ -148,6 +160,7 @@ def rules(facts: Facts) -> list[str]:
 
 ORACLES: Mapping[str, Callable[[Facts], list[str]]] = {
     "ledger": ledger,
+    "honesty": honesty,
     "fills": fills,
     "orders": orders,
     "left": nothing_left,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -209,6 +210,8 @@ def test_what_others_did_is_told_apart_until_it_is_booked(facts: Facts) -> None:
     facts.venue["balances"]["USDT"]["free"] = "1004.99"
     assert judge(facts) == []
     assert {asset: str(amount) for asset, amount in unbooked(facts).items()} == {"USDT": "5"}
+    assert judge(replace(facts, reported={"USDT": Decimal(5)})) == []
+    assert judge(replace(facts, reported={})) == ["honesty: USDT differs by 5, reported 0"]
 
     facts.externals.append({"asset": "USDT", "amount": "5"})
     facts.balances[0]["ledger"] = "1004.99"
