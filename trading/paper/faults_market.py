@@ -21,6 +21,7 @@ from trading.paper.faults import Fault, Frame, Setting
 from trading.paper.tape import text8
 
 BURST_ROUND_S = 0.01
+OVERTAKEN_PERIODS = 5  # quiet markets report less often than they might
 ZERO = text8(Decimal(0))
 
 
@@ -51,7 +52,7 @@ class DepthDisorder(_StreamFault):
     }
 
     def selects_frame(self, frame: Frame) -> bool:
-        """Strike differences, not partial books; out of order, every second one of a stream."""
+        """Strike differences, not partial books."""
         is_report = isinstance(frame.payload, dict) and frame.payload.get("e") == "depthUpdate"
         return self.params["mode"] != "stale-snapshot" and is_report and super().selects_frame(frame)
 
@@ -64,7 +65,7 @@ class DepthDisorder(_StreamFault):
                 return [frame, frame]
             case _:
                 period_s = 0.1 if frame.name.endswith("@100ms") else 1.0
-                return [replace(frame, delay_s=frame.delay_s + 1.5 * period_s)]
+                return [replace(frame, delay_s=frame.delay_s + OVERTAKEN_PERIODS * period_s)]
 
     def selects(self, call: Call, reply: Reply | None) -> bool:
         """Strike snapshots."""
