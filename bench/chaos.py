@@ -28,7 +28,7 @@ from bench.facts import Facts, Window, read_facts
 from bench.hands import carry_out
 from bench.house import House
 from bench.logs import complaints
-from bench.menaces import MENACES, Menace
+from bench.menaces import MENACES
 from bench.mischief import Act, plan
 from bench.stack import ROOT
 
@@ -189,9 +189,9 @@ def _gather(house: House, told: list[tuple[float, Act, str]]) -> Facts:
     skewed = []
     excused: set[str] = set()
     for at_s, act, came in told:
-        if act.kind != "fault" or came != "armed":
+        menace = act.menace
+        if menace is None or came != "armed":
             continue
-        menace = _menace(act)
         excused |= set(menace.excuses)
         ends_s = at_s + _lasts_s(act)
         if menace.blocks:
@@ -205,10 +205,6 @@ def _gather(house: House, told: list[tuple[float, Act, str]]) -> Facts:
         blocked=blocked,
         skewed=skewed,
     )
-
-
-def _menace(act: Act) -> Menace:
-    return next(menace for menace in MENACES if menace.name == act.what)
 
 
 def _lasts_s(act: Act) -> float:

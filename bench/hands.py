@@ -1,7 +1,7 @@
 """The hands of chaos: carries out one act on the running stack and says what came of it.
 
-An act that finds nobody (the venue or Redis is down at that moment) is left out and says so; an act that the
-venue does not understand stops the run.
+An act that finds nobody (the venue or Redis is down at that moment), or that the venue refuses, is left out and
+says so.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def _arm(request: Mapping[str, Any], stack: Stack) -> str:
         stack.tell_venue("/paper/faults", request)
     except OSError:
         return NOBODY
+    except SystemExit as refusal:  # such as a symbol that another fault has just taken off the list
+        return f"refused: {refusal}"
     return "armed"
 
 
@@ -128,6 +130,8 @@ def _meddle(act: Act, stack: Stack) -> str:
             stack.tell_venue("/paper/control", {act.what: dict(act.details)})
         except OSError:
             return NOBODY
+        except SystemExit as refusal:  # more than there is
+            return f"refused: {refusal}"
         return "done"
     symbol = act.details["symbol"]
     try:

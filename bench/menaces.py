@@ -58,6 +58,15 @@ PART = between(0.1, 2)
 OUTCOMES = one_of("cancel-only", "cancel-fails", "neither")
 PAIR_TROUBLES = one_of("bad-prices", "leg-rejected", "race", "pending-rejected", "pending-overrun")
 PREVENTIONS = one_of("EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT")
+OUTAGES = one_of("reset", "silent", "gateway")
+FAST_PINGS = {"ping_s": between(0.5, 1), "pong_s": between(0.5, 1)}
+WRONG_FRAMES = one_of("late", "crossed", "zero-bid", "zero-ask")
+SPIKES = one_of(-50, -10, -1, 1, 10, 50)
+WS_ODDITIES = one_of(
+    "late-reply", "late-error", "null-id-401", "big-frame", "unknown-id", "already-subscribed"
+)
+ENCODINGS = one_of("gzip", "broken-gzip", "bom", "not-utf8")
+NUMBER_FORMS = one_of("stripped", "long", "scientific", "number")
 ODDITIES = one_of("decimals-long", "decimals-short", "fields", "filter", "unicode", "enum")
 FILTERS = one_of(
     "PRICE_FILTER", "LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL", "MAX_NUM_ORDERS", "MAX_NUM_ALGO_ORDERS"
@@ -171,6 +180,39 @@ MENACES: tuple[Menace, ...] = (
     Menace("second-hand", {"duration_s": SHORT, "mode": one_of("cancel"), "symbol": SYMBOL}, one_of(1)),
     Menace("self-trade-prevented", {"duration_s": SHORT, "stp": PREVENTIONS}, FEW),
     Menace("odd-payload", {"duration_s": SHORT, "mode": ODDITIES}),
+    # sockets, market data, and the life of the venue
+    Menace("pings-unanswered", {"duration_s": SHORT, "mode": one_of("client", "venue"), **FAST_PINGS}),
+    Menace("outage", {"duration_s": SHORT, "how": OUTAGES}, share=2, blocks=True),
+    Menace("outage", {"duration_s": SHORT, "how": OUTAGES, "which": one_of("streams", "ws-api", "sockets")}),
+    Menace("connections-refused", {"duration_s": SHORT, "which": one_of("all", "streams", "ws-api")}),
+    Menace("control-flood", {"duration_s": SHORT}),
+    Menace("ticker-burst", {"duration_s": between(1, 3), "per_s": whole(500, 3000)}, share=0.5),
+    Menace("wrong-prices", {"duration_s": SHORT, "mode": WRONG_FRAMES}),
+    Menace(
+        "wrong-prices",
+        {"duration_s": SHORT, "mode": one_of("spike", "book"), "percent": SPIKES, "symbol": SYMBOL},
+        share=2,
+    ),
+    Menace("broken-klines", {"duration_s": SHORT, "mode": one_of("missing", "repeated", "zero-volume")}),
+    Menace("broken-klines", {"duration_s": SHORT, "mode": one_of("late"), "delay_s": between(0.2, 6)}),
+    Menace("stale-ticks", {"duration_s": SHORT, "age_s": between(0.1, 6)}),
+    Menace("user-stream-lost-in-fill", {"duration_s": SHORT, "down_s": between(0, 3)}, FEW, share=2),
+    Menace("canceled-elsewhere", {"duration_s": SHORT, "after_s": between(0, 1)}, FEW, share=2),
+    Menace("ws-api-oddity", {"duration_s": SHORT, "mode": WS_ODDITIES}),
+    Menace("balance-moved", {"mode": one_of("deposit", "withdrawal", "other-bot")}, share=0.5),
+    Menace("subscription-mixup", {"duration_s": SHORT, "mode": one_of("wrong-id", "twice", "foreign")}),
+    Menace("trade-ids", {"duration_s": SHORT, "mode": one_of("gaps", "short-page"), "page": whole(1, 3)}),
+    Menace(
+        "venue-restart",
+        {"duration_s": SHORT, "restart_s": between(0.5, 4), "announced": one_of(True, False)},
+        blocks=True,
+    ),
+    Menace("keep-alive-closed", {"duration_s": SHORT, "executes": one_of(True, False)}, FEW),
+    Menace("foreign-reply", {"duration_s": SHORT}, FEW),
+    Menace("odd-encoding", {"duration_s": SHORT, "mode": ENCODINGS}, FEW),
+    Menace("redirect", {"duration_s": SHORT, "status": one_of(301, 302, 307, 308)}, FEW),
+    Menace("redirect", {"duration_s": SHORT, "executes": one_of(True)}, FEW),
+    Menace("slow-body", {"duration_s": SHORT, "mode": one_of("drip", "cut"), "drip_s": between(1, 8)}, FEW),
+    Menace("report-numbers", {"duration_s": SHORT, "mode": NUMBER_FORMS}),
     Menace("fee-change", {"duration_s": SHORT, "maker_bps": between(0, 30), "taker_bps": between(0, 30)}),
 )
-BY_NAME: Mapping[str, Menace] = {menace.name: menace for menace in MENACES}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.menaces import MENACES
+from bench.menaces import MENACES, Menace
 
 FORKED = ("web", "feed", "executions", "trader", "analyst", "beat")
 KILLED = (*FORKED, "executions", "trader", "trader", "paper", "redis")
@@ -32,6 +32,7 @@ class Act:
     kind: str
     what: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    menace: Menace | None = None
 
     def told(self) -> str:
         """Say it in one line."""
@@ -56,7 +57,7 @@ def _draw(kind: str, at_s: float, rng: random.Random) -> Act:
     match kind:
         case "fault":
             menace = rng.choices(MENACES, weights=[each.share for each in MENACES])[0]
-            return Act(at_s, kind, menace.name, menace.draw(rng))
+            return Act(at_s, kind, menace.name, menace.draw(rng), menace)
         case "kill":
             return Act(at_s, kind, rng.choice(KILLED))
         case "task":

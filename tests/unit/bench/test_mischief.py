@@ -46,6 +46,13 @@ def test_no_fault_lasts_longer_than_its_few_seconds() -> None:
             params = act.details["params"]
             has_end = {"duration_s", "ban_s", "stall_s"} & set(params)
             assert has_end or act.what in {
-                *("weight-jump", "orders-spent", "server-drop", "server-shutdown", "event-stream-terminated"),
+                *(
+                    "balance-moved",
+                    "weight-jump",
+                    "orders-spent",
+                    "server-drop",
+                    "server-shutdown",
+                    "event-stream-terminated",
+                ),
             }
             assert params.get("duration_s", 0) <= 10
