@@ -1,7 +1,7 @@
 """The hands of chaos: carries out one act on the running stack and says what came of it.
 
-An act that finds nobody (the venue or Redis is down at that moment), or that the venue refuses, is left out and
-says so.
+An act that finds nobody (the venue or Redis is down at that moment), or that the venue refuses, is left out
+and says so.
 """
 
 from __future__ import annotations
