@@ -1,7 +1,8 @@
 """Public market streams: quotes and candles of a changing set of symbols, over as many connections as needed.
 
 Run by the feed, which gives the wanted set and gets every frame. Connections come back by themselves and
-subscribe again to what is wanted then; what was missed meanwhile is the feed's to fetch.
+subscribe again to what is wanted then; what was missed meanwhile is the feed's to fetch. A quote older
+than one already heard is dropped; one that comes late is handed on with the age that it has.
 
 Source: binance-spot-api-docs, web-socket-streams.md, read 2026-07.
 """
@@ -20,6 +21,7 @@ from trading.domain.market import Candle
 from trading.domain.ports import Clock
 from trading.exchange.decode_market import QuoteTexts, kline_frame, quote_texts, stream_kind
 from trading.exchange.fields import Payload, UnknownMessage
+from trading.exchange.lag import UsualDelay
 from trading.exchange.sockets import SupervisedSocket
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,10 @@ STREAMS_PER_CONNECTION = 200  # the venue allows 1024; fewer lose less when one 
 CONTROL_EVERY_S = 0.25  # the venue cuts a client that sends more than five messages a second
 CONTROL_ANSWER_S = 5.0
 SILENT_AFTER_S = 10.0
+# A lower update id is an older quote, unless nothing was heard for so long: then the venue may count anew.
+COUNTS_ANEW_MS = 5000
+LAGGING_MS = 2000
+RENEWED_AFTER_LAG_MS = 30_000
 SHUTDOWN = "serverShutdown"
 
 Subscription = tuple[str, str]
@@ -45,7 +51,10 @@ def stream_names(wanted: Iterable[Subscription]) -> set[str]:
 
 
 class MarketStream:
-    """Quotes and closed candles of the wanted subscriptions, each handed on with its moment of arrival."""
+    """Quotes and closed candles of the wanted subscriptions, each handed on with its moment of arrival.
+
+    Where a connection lags, the moment of a quote is that at which it should have arrived.
+    """
 
     def __init__(
         self,
@@ -63,7 +72,10 @@ class MarketStream:
         self._silent_after_s = silent_after_s
         self._connections: list[_Connection] = []
         self._grew = asyncio.Event()
+        self._newest: dict[str, tuple[int, int]] = {}  # update id and arrival of each symbol's last quote
+        self._old_quotes = 0
         self.unknown: Counter[str] = Counter()
+        self.usual_delay = UsualDelay()
 
     def set_subscriptions(self, wanted: Iterable[Subscription]) -> None:
         """Ask for exactly these; what is already streamed stays where it is."""
@@ -106,6 +118,8 @@ class MarketStream:
             "uptime_ratio": min((status.uptime_ratio for status in statuses), default=0.0),
             "reconnects": sum(status.reconnects for status in statuses),
             "unknown_messages": self.unknown.total(),
+            "old_quotes": self._old_quotes,
+            "lag_ms": max((connection.lag_ms for connection in self._connections), default=0),
             "streams": sum(len(connection.wanted) for connection in self._connections),
             "connections": [asdict(status) for status in statuses],
         }
@@ -121,12 +135,14 @@ class MarketStream:
             silent_after_s=self._silent_after_s,
         )
 
-    def deliver(self, data: Payload, arrived_ms: int) -> None:
+    def deliver(self, data: Payload, arrived_ms: int, *, lag_ms: int) -> None:
         """Hand on a quote or a closed candle; the candle that is still growing is of no use here."""
         try:
             kind = stream_kind(data)
             if kind == "bookTicker":
-                self._on_quote(quote_texts(data), arrived_ms)
+                quote = quote_texts(data)
+                if self._is_newest(quote.symbol, data.get("u"), arrived_ms):
+                    self._on_quote(quote, arrived_ms - lag_ms)
             elif kind == "kline":
                 candle, is_closed = kline_frame(data)
                 if is_closed:
@@ -137,12 +153,25 @@ class MarketStream:
             self.unknown[type(error).__name__] += 1
             log.warning("market_frame_unreadable", extra={"error": str(error)})
 
+    def _is_newest(self, symbol: str, update_id: object, arrived_ms: int) -> bool:
+        """Tell whether a quote is newer than the last one; a node that lags behind may send older ones."""
+        if not isinstance(update_id, int):
+            return True
+        last_id, last_ms = self._newest.get(symbol, (0, 0))
+        if update_id < last_id and arrived_ms - last_ms < COUNTS_ANEW_MS:
+            self._old_quotes += 1
+            return False
+        self._newest[symbol] = (update_id, arrived_ms)
+        return True
+
 
 class _Connection:
     """One socket and the difference between what is wanted on it and what was asked for."""
 
     def __init__(self, stream: MarketStream, *, number: int) -> None:
         self.wanted: set[str] = set()
+        self.lag_ms = 0
+        self._lagging_since_ms: int | None = None
         self._stream = stream
         self._live: set[str] = set()
         self._changed = asyncio.Event()
@@ -163,6 +192,7 @@ class _Connection:
     async def control(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         """Keep the venue's idea of our subscriptions equal to ours, for as long as the connection lives."""
         self._live = set()
+        self.lag_ms, self._lagging_since_ms = 0, None
         while True:
             self.socket.is_expecting = bool(self.wanted)
             added, removed = self.wanted - self._live, self._live - self.wanted
@@ -188,9 +218,23 @@ class _Connection:
         elif data.get("e") == SHUTDOWN:
             self.socket.renew(SHUTDOWN)
         elif "data" in message:
-            self._stream.deliver(data, arrived_ms)
+            self._note_lag(data.get("E"), arrived_ms)
+            self._stream.deliver(data, arrived_ms, lag_ms=self.lag_ms)
         else:
             self._hear_answer(data)
+
+    def _note_lag(self, event_ms: object, arrived_ms: int) -> None:
+        """Learn from a message with a moment how late this connection is; renew one that stays late."""
+        if not isinstance(event_ms, int):
+            return
+        self.lag_ms = self._stream.usual_delay.excess_ms(arrived_ms - event_ms, now_ms=arrived_ms)
+        if self.lag_ms < LAGGING_MS:
+            self._lagging_since_ms = None
+        elif self._lagging_since_ms is None:
+            self._lagging_since_ms = arrived_ms
+        elif arrived_ms - self._lagging_since_ms > RENEWED_AFTER_LAG_MS:
+            self._lagging_since_ms = None
+            self.socket.renew("lag")
 
     async def _ask(self, ws: aiohttp.ClientWebSocketResponse, method: str, names: set[str]) -> None:
         self._message_id += 1
