@@ -67,12 +67,13 @@ class ConnectionsRefused(Fault):
     name = "connections-refused"
     what = (
         "Sockets are cut and new ones refused with 429, as beyond 300 connections in 5 minutes; until "
-        "duration_s, count refusals, or cleared."
+        "duration_s, count refusals, or cleared. Retry-After tells retry_after_s (nothing if 0)."
     )
     default_count = None
     settings: ClassVar[Mapping[str, Setting]] = {
         "which": Setting("all", choices=("all", *SOCKET_DOORS)),
         "cuts": Setting(default=True, kind=bool),
+        "retry_after_s": Setting(1, 0, 300, kind=int),
     }
 
     def on_arm(self) -> None:
@@ -88,7 +89,8 @@ class ConnectionsRefused(Fault):
 
     async def on_arrival(self, arrival: Arrival) -> Reply:
         """Refuse."""
-        return Reply(429, b"", content_type="text/plain")
+        after_s = self.params["retry_after_s"]
+        return Reply(429, b"", {"Retry-After": str(after_s)} if after_s else {}, content_type="text/plain")
 
 
 class ControlFlood(Fault):
