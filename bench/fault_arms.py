@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -73,3 +73,8 @@ def at_once(lasts_s: float = 0.0, quick: Quick | None = None, **params: object) 
 def times(count: int, quick: Quick | None = None, **params: object) -> Arm:
     """Arm for so many strikes."""
     return Arm(params, count, 0.0, quick or {})
+
+
+def live_only(arm: Arm) -> Arm:
+    """Leave this form to the running stack."""
+    return replace(arm, is_live_only=True)

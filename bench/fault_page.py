@@ -25,8 +25,10 @@ allows no order list that carries its exits, every entry costs one round trip of
 {quiet_s:.0f} quiet seconds. Where a fault has several forms, the worst counts. Numbers 1 to 69 are the paper
 venue's (`GET /paper/faults`).
 
-Measured {measured_at} on {machine}, Python {python}. {closed} trades closed and {fills} fills were booked; at
-the end everything was sold and compared with the venue: {verdict}.
+The last run, {measured_at} on {machine}, Python {python}, provoked {rows} of the {all_rows} rows: {closed}
+trades closed and {fills} fills were booked meanwhile; at the end everything was sold, and orders, fills and
+balances were compared with the venue's: {verdict}. A fault that finds nothing to strike in what Fast-Cycle
+sends is armed all the same, and must find nothing.
 
 | # | fault | what Fast-Cycle does | clean after | unprotected: all, worst | outcome |
 |---|---|---|---|---|---|
@@ -38,7 +40,11 @@ def write_page(figures: dict[str, Any]) -> str:
     run = figures["run"]
     verdict = "; ".join(run["violations"]) or "no difference"
     head = HEAD.format(
-        quiet=figures["quiet"]["unprotected_s"], quiet_s=figures["quiet"]["seconds"], verdict=verdict, **run
+        quiet=figures["quiet"]["unprotected_s"],
+        quiet_s=figures["quiet"]["seconds"],
+        verdict=verdict,
+        all_rows=len(ROWS),
+        **run,
     )
     return head + "".join(_line(row, figures["rows"].get(str(row.number), [])) for row in ROWS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.fault_arms import Row, at_once, row, times, until_cleared
+from bench.fault_arms import Row, at_once, live_only, row, times, until_cleared
 
 ASKS = "The order counts as unknown: user stream and queries by our id tell its end; it is never sent again."
 NOT_SENT = "Certainly not executed: an entry is dropped, an exit is tried again by the watchdog."
@@ -10,7 +10,11 @@ NOT_SENT = "Certainly not executed: an entry is dropped, an exit is tried again 
 CALL_ROWS: tuple[Row, ...] = (
     row(1, "Order executed, reply lost", ASKS),
     row(
-        2, "Order executed, gateway answers 502 or 504 HTML", ASKS, times(2, status=502), times(2, status=504)
+        2,
+        "Order executed, gateway answers 502 or 504 HTML",
+        ASKS,
+        live_only(times(2, status=502)),
+        times(2, status=504),
     ),
     row(3, "Order executed, -1007 after a delay", ASKS, times(2, {"delay_s": 0.1}, delay_s=2.0)),
     row(4, "Order not executed, -1007", ASKS + " Nothing found after 13 s: it never was.", times(2)),
@@ -47,7 +51,7 @@ CALL_ROWS: tuple[Row, ...] = (
         17,
         "429: weight of the minute is spent",
         "The shared budget waits for the next minute; exits come first then.",
-        at_once(-1.0),
+        live_only(at_once(-1.0)),
     ),
     row(
         18,
@@ -59,7 +63,7 @@ CALL_ROWS: tuple[Row, ...] = (
         19,
         "Used weight jumps (shared address)",
         "The budget takes the venue's figure where it is higher than ours.",
-        at_once(0.0, by=2000),
+        at_once(0.0, {"by": 200}, by=2000),
     ),
     row(20, "403 from a firewall", NOT_SENT),
     row(

@@ -15,6 +15,15 @@ from celery import Celery
 from bench.stack import Stack, wait_until
 
 KILLS = 6
+RESET_S = 4.0
+# What the operator does on the page of balances.
+ACCEPT = """
+from trading import bootstrap
+from trading.services import reconcile
+desk = bootstrap.get_desk()
+for each in reconcile.run(desk=desk, reason="COMMAND").differences:
+    reconcile.accept(each.asset, actor="operator", reason="the venue was reset", desk=desk)
+"""
 # task -> its queue and arguments
 QUEUES: dict[str, tuple[str, dict[str, str]]] = {
     "reconcile": ("trading", {"reason": "schedule"}),
@@ -59,6 +68,30 @@ def count_streams(stack: Stack) -> int:
     return int(status["streams"])
 
 
+def reset_venue(stack: Stack) -> int:
+    """Let the venue forget everything, wait until that is named per asset, and accept it as its operator."""
+    stack.tell_venue(
+        "/paper/faults", {"fault": 68, "count": None, "params": {"restart_s": 2.0, "ids": "continue"}}
+    )
+    time.sleep(RESET_S)
+    stack.tell_venue("/paper/faults", {}, method="DELETE")
+
+    def differs() -> bool:
+        """a reconcile that names what differs"""
+        nudge(stack, ["reconcile"])
+        rows = stack.rows("select differences from trading_reconcilerun order by id desc limit 1")
+        return bool(json.loads(rows[0][0]))
+
+    def is_accepted() -> bool:
+        """a reconcile without differences: trades that were open may move an asset once more"""
+        stack.manage("shell", "-c", ACCEPT)
+        return not differs()
+
+    wait_until(differs, limit_s=60, every_s=1.0)
+    wait_until(is_accepted, limit_s=60, every_s=3.0)
+    return 1
+
+
 def nudge(stack: Stack, tasks: Iterable[str]) -> None:
     """Give tasks to the queues now that come by the clock otherwise."""
     app = Celery(
@@ -71,4 +104,8 @@ def nudge(stack: Stack, tasks: Iterable[str]) -> None:
             app.send_task(f"trading.{name}", kwargs=arguments, queue=queue, ignore_result=True)
 
 
-PROVOCATIONS: dict[str, Callable[[Stack], int]] = {"kill": kill_traders, "streams": count_streams}
+PROVOCATIONS: dict[str, Callable[[Stack], int]] = {
+    "kill": kill_traders,
+    "streams": count_streams,
+    "reset": reset_venue,
+}

@@ -11,14 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from unittest.mock import patch
 
 import redis
 import redis.asyncio
-from django.conf import settings
 from django.db import connection
 
 from bench.facts import Facts
@@ -26,25 +24,23 @@ from bench.oracles import judge
 from tests.support.builders import a_config
 from tests.support.desk import FakeMarket, flat_candles
 from tests.support.paper_venue import KEY, SECRET, PaperServer, now_ms
+from tests.support.rig_market import DEPTH, FedView, HandMarket, feed, utc_now
 from tests.support.trading import ALWAYS, OPERATOR, last_closed
 from trading import bootstrap
 from trading.domain.market import ClosedCandle, Quote
 from trading.domain.ports import VenueError
-from trading.domain.signals import Candles
 from trading.domain.trades import TradeState
 from trading.domain.universe import Universe
+from trading.exchange import sockets, user_stream
 from trading.exchange.client import BinanceVenue
-from trading.exchange.market_stream import MarketStream
 from trading.exchange.signing import Signer
 from trading.exchange.throttle import PREFIX, Throttle
 from trading.exchange.user_stream import UserStream
 from trading.management.commands.run_executions import Bookkeeper
-from trading.market.cache import MarketCache, MarketWriter
-from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuote, Price
+from trading.market.cache import MarketCache
 from trading.models import Balance, ExternalChange, FillRow, Order, Trade
 from trading.paper import server
 from trading.paper.config import PaperConfig
-from trading.paper.market_sink import MarketSink
 from trading.selectors.trades import OPEN_STATE_NAMES
 from trading.services import cycle, instruments, reconcile, upkeep, workers
 from trading.services.context import Desk, Limits
@@ -58,72 +54,18 @@ PRICES = {
     "LTCUSDT": ("80.00", "80.01", "80.80"),
 }
 BALANCES = {"USDT": Decimal(100_000)}
-DEPTH = Decimal(1_000_000)
 RECV_WINDOW_MS = 800
 TIMEOUT_S = 1.0
 # The receive window, our time-out, and a little: after that nothing of ours can enter the venue's engine.
 HORIZON_S = 1.5
 OLDEST_CANDLE_S = 120.0
 ORACLES = ("ledger", "fills", "orders", "left")
-PAUSE_S = 0.03
-BEAT_S = 0.05
+PAUSE_S = 0.05
+RECONCILE_EVERY_MS = 300
+RETRY_S = 0.5
 FRESH_S = 1.0
 # How long a story waits for what a fault may well prevent.
 PATIENCE_S = 0.5
-
-
-class HandMarket:
-    """A market in the test's hand: prices stay where they are put, and are told again and again."""
-
-    def __init__(self) -> None:
-        self.is_running = threading.Event()
-        self._sink: MarketSink
-        self._prices: dict[str, tuple[Decimal, Decimal]] = {}
-        self._rounds = 0
-
-    async def prepare(self) -> None:
-        """Have nothing to fetch."""
-
-    def warm_klines(self, symbol: str) -> list[tuple[int, ...]]:
-        """Know no past."""
-        return []
-
-    async def run(self, sink: MarketSink) -> None:
-        """Tell every price many times a second, in quantities that change."""
-        self._sink = sink
-        self.is_running.set()
-        while True:
-            await asyncio.sleep(BEAT_S)
-            self._rounds += 1
-            for symbol in self._prices:
-                self._tell(symbol)
-
-    def put(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
-        """Put a deep book, and let others trade at its bid."""
-        self._prices[symbol] = bid, ask
-        self._tell(symbol)
-        self._sink.trade(symbol, price=bid, qty=Decimal("0.00001"), buyer_is_maker=True, at_ms=now_ms())
-
-    def _tell(self, symbol: str) -> None:
-        bid, ask = self._prices[symbol]
-        qty = DEPTH + self._rounds
-        self._sink.book(symbol, bids=[(bid, qty)], asks=[(ask, qty)], at_ms=now_ms())
-
-
-@dataclass
-class FedView:
-    """Quotes as the feed keeps them; candles as the test puts them. Implements MarketView."""
-
-    cache: MarketCache
-    shown: FakeMarket
-
-    def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
-        """Give the newest quotes that the feed wrote."""
-        return self.cache.quotes(symbols)
-
-    def candles(self, symbols: Sequence[str], interval: str, *, length: int) -> dict[str, Candles]:
-        """Give the candles that were put."""
-        return self.shown.candles(symbols, interval, length=length)
 
 
 class Rig:
@@ -265,17 +207,23 @@ class Rig:
 
     def settle(self, *, limit_s: float) -> list[str]:
         """Make rounds of watchdog and reconcile until the state is clean; name what is not."""
-        found: list[str] = ["NOT_LOOKED"]
+        found: list[str] = []
+        asked_ms = 0
 
         def is_clean() -> bool:
+            nonlocal asked_ms
             found[:] = self.unclean()
+            if found and now_ms() < asked_ms + RECONCILE_EVERY_MS:
+                return False
+            asked_ms = now_ms()
+            found.extend(self._differences())
             return not found
 
         self.watch(is_clean, limit_s=limit_s)
         return found
 
     def unclean(self) -> list[str]:
-        """Name what is not clean."""
+        """Name what is not clean on our side."""
         found = []
         if Order.objects.filter(status__in=["INITIALIZED", "SUBMITTED"]).exists():
             found.append("UNKNOWN_ORDER")
@@ -286,11 +234,15 @@ class Rig:
             found.append("USER_STREAM")
         if self._is_fed and not self.is_seen():
             found.append("FEED")
+        return found
+
+    def _differences(self) -> list[str]:
+        """Reconcile, and name the assets of which the venue holds another total."""
         try:
             report = reconcile.run(desk=self.desk, reason="rig")
         except VenueError as error:
-            return [*found, f"NOT_RECONCILED {error}"]
-        return found + [f"LEDGER {each.to_json()}" for each in report.differences]
+            return [f"NOT_RECONCILED {error}"]
+        return [f"LEDGER {each.to_json()}" for each in report.differences]
 
     def ask_anew(self) -> None:
         """Ask the venue for all that is asked for by the clock in life; it may be away."""
@@ -346,42 +298,12 @@ class Rig:
     async def _listen(self, ended: asyncio.Event) -> None:
         tasks = [asyncio.create_task(self.stream.run())]
         if self._is_fed:
-            tasks.append(asyncio.create_task(self._feed()))
+            tasks.append(asyncio.create_task(feed(self.paper.ws_url, list(PRICES), venue=self.venue)))
         await ended.wait()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-
-    async def _feed(self) -> None:
-        async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as client:
-            await Feed(
-                open_stream=self._open_market_stream,
-                venue=self.venue,
-                writer=MarketWriter(client),
-                clock=utc_now,
-                doors=FeedDoors(
-                    list_subscriptions=lambda: {(symbol, "1s") for symbol in PRICES},
-                    list_triggers=dict,
-                    publish_batch=lambda closed, arrived_ms: None,
-                    publish_triggers=lambda symbols: None,
-                    publish_prices=_publish_nothing,
-                ),
-            ).run()
-
-    def _open_market_stream(self, on_quote: OnQuote, on_candle: OnCandle) -> MarketStream:
-        return MarketStream(
-            self.paper.ws_url, clock=utc_now, on_quote=on_quote, on_candle=on_candle, silent_after_s=1.0
-        )
-
-
-async def _publish_nothing(prices: Sequence[Price]) -> None:
-    """Nobody paints them here."""
-
-
-def utc_now() -> datetime:
-    """Give the moment."""
-    return datetime.now(UTC)
 
 
 @contextmanager
@@ -394,6 +316,9 @@ def a_rig(client: redis.Redis, *, is_fed: bool = False) -> Iterator[Rig]:
             paper = closing.enter_context(PaperServer(config))
         assert market.is_running.wait(5), "the market of the venue did not start"
         rig = Rig(paper, market, client, is_fed=is_fed)
+        closing.enter_context(patch.object(sockets, "DEFAULT_WAIT_S", RETRY_S))
+        closing.enter_context(patch.object(sockets, "CONNECT_TIMEOUT_S", TIMEOUT_S))
+        closing.enter_context(patch.object(user_stream, "ANSWER_S", TIMEOUT_S))
         closing.enter_context(patch.object(bootstrap, "get_desk", lambda: rig.desk))
         closing.enter_context(patch.object(bootstrap, "get_market", lambda: rig.quotes))
         closing.enter_context(rig.listening())
