@@ -129,7 +129,9 @@ MENACES: tuple[Menace, ...] = (
     Menace("maker-would-match", {"duration_s": SHORT, "for_s": PART}, FEW),
     Menace("price-range-expired", {"duration_s": SHORT, "for_s": PART}, FEW),
     Menace("cancel-replace-fails", {"duration_s": SHORT, "outcome": OUTCOMES}, FEW, share=2),
-    Menace("oco-trouble", {"duration_s": SHORT, "mode": PAIR_TROUBLES, "for_s": PART}, FEW, share=2),
+    Menace(
+        "oco-trouble", {"duration_s": SHORT, "mode": PAIR_TROUBLES, "for_s": PART}, FEW, 2, excuses=("-1013",)
+    ),
     Menace("oto-trouble", {"duration_s": SHORT, "mode": one_of("late-pending"), "for_s": PART}, FEW),
     Menace(
         "oto-trouble",

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from trading.paper.auth import Freshness
 from trading.paper.errors import VenueError
 from trading.paper.routes import Route
@@ -55,6 +57,11 @@ class Reply:
     part: float = 1.0
     drip_s: float = 0.0
     data: dict[str, Any] | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """Give the body as it goes out."""
+        return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
 
     @property
     def is_unanswered(self) -> bool:

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-import orjson
-
 from trading.paper.auth import key_rejected, signature_invalid
 from trading.paper.calls import Call, Reply, refusal
 from trading.paper.errors import VenueError
@@ -164,8 +162,7 @@ class BrokenBody(Fault):
             case "empty":
                 return Reply(200, b"")
             case "truncated":
-                whole = orjson.dumps(reply.body)
-                return Reply(200, whole[: len(whole) // 2])
+                return Reply(200, reply.raw[: len(reply.raw) // 2])
             case _:
                 return Reply(400, b'[{"code":-1000,"msg":"An unknown error occurred."}]')
 

@@ -9,8 +9,6 @@ import gzip
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import orjson
-
 from trading.paper.calls import Call, Reply
 from trading.paper.faults import Arrival, Fault, Setting
 from trading.paper.faults_calls import ENTRY_METHODS
@@ -93,7 +91,7 @@ class OddEncoding(_RestFault):
 
     async def after_engine(self, call: Call, reply: Reply) -> Reply:
         """Encode the body."""
-        raw = orjson.dumps(reply.body)
+        raw = reply.raw
         match self.params["mode"]:
             case "gzip":
                 return self.encoded(reply, gzip.compress(raw))

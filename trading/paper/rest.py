@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-import orjson
 from aiohttp import web
 
 from trading.paper.auth import split_signature
@@ -112,6 +111,5 @@ async def _drip(request: web.Request, reply: Reply) -> web.StreamResponse:
 
 def write_reply(reply: Reply) -> web.Response:
     """Make the HTTP response."""
-    body = reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
     kind = JSON_TYPE if reply.content_type == JSON else reply.content_type
-    return web.Response(status=reply.status, body=body, headers={**reply.headers, "Content-Type": kind})
+    return web.Response(status=reply.status, body=reply.raw, headers={**reply.headers, "Content-Type": kind})

@@ -69,6 +69,16 @@ def test_fault_73_may_break_off_the_compression(venue: PaperServer) -> None:
     assert executions(venue) == 1
 
 
+def test_faults_73_and_42_may_strike_the_same_answer(venue: PaperServer) -> None:
+    venue.arm(42, shape="truncated")
+    venue.arm(73, mode="bom")
+
+    answer = buy(venue)
+
+    assert (answer.status_code, executions(venue)) == (200, 1)
+    assert answer.content.startswith(b"\xef\xbb\xbf{")
+
+
 @pytest.mark.parametrize("mode", ["bom", "not-utf8"])
 def test_fault_73_sends_what_is_not_plain_json(venue: PaperServer, mode: str) -> None:
     venue.arm(73, mode=mode)
