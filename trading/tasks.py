@@ -57,8 +57,9 @@ def run_reconcile(*, reason: str) -> None:
 
 @shared_task(name="trading.refresh_instruments")
 def refresh_instruments() -> None:
-    """Read symbols, rules and volumes again; the next timer tries again when the venue is away."""
+    """Read symbols, rules, volumes and fees again; the next timer tries again when the venue is away."""
     try:
         instruments.refresh_instruments(venue=bootstrap.get_venue(), now=bootstrap.utc_now())
+        instruments.refresh_fees(venue=bootstrap.get_venue(), now=bootstrap.utc_now())
     except VenueError as error:
         log.warning("instruments.postponed: %s", error)

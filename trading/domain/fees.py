@@ -6,7 +6,7 @@ Read from the venue by exchange.decode, kept with the instrument, used where exi
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trading.domain.values import ZERO
+from trading.domain.values import PLACES, ZERO
 
 # What an account without volume or holdings pays for making and for taking: 0.1 % (the venue's fee schedule,
 # binance.com FAQ 115000583311). Assumed of a symbol whose fees were not asked for yet.
@@ -18,7 +18,6 @@ STANDARD_FEE = Decimal("0.001")
 # on a balance that somebody else may spend. When it runs out all the same, the fee comes from the base asset:
 # the position is smaller than its exits, which are then placed anew for what is held.
 FEE_COVER = Decimal(5)
-PLACES = Decimal("1e-8")
 
 
 @dataclass(frozen=True, slots=True)

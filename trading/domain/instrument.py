@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from trading.domain.fees import STANDARD_FEE
 from trading.domain.values import ceil_to_step, floor_to_step
 
 
@@ -40,6 +41,10 @@ class Instrument:
     opo_allowed: bool
     trailing_allowed: bool
     cancel_replace_allowed: bool
+    # Part of what is received; `discount_asset` pays instead while there is enough of it, None = none does.
+    maker_fee: Decimal = STANDARD_FEE
+    taker_fee: Decimal = STANDARD_FEE
+    discount_asset: str | None = None
 
     @property
     def is_trading(self) -> bool:

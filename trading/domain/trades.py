@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from trading.domain.orders import Side
 from trading.domain.positions import Position
-from trading.domain.values import ZERO
+from trading.domain.values import BPS, PLACES, ZERO
 
 
 class TradeState(StrEnum):
@@ -47,6 +48,12 @@ class TradeFigures:
     exit_notional: Decimal
     fees: Decimal | None
     pnl: Decimal | None
+
+
+def worse_bps(decided_price: Decimal, price: Decimal, side: Side) -> Decimal:
+    """Give how much worse than decided a price is, in 1/10,000 of the decided one; better is negative."""
+    moved = price - decided_price if side is Side.BUY else decided_price - price
+    return (moved / decided_price * BPS).quantize(PLACES)
 
 
 def figures(position: Position, *, fee_value: Decimal | None) -> TradeFigures:

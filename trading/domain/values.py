@@ -13,6 +13,7 @@ from enum import StrEnum
 ZERO = Decimal(0)
 ONE = Decimal(1)
 BPS = Decimal(10_000)
+PLACES = Decimal("1e-8")  # the eight places that conclusions are kept with
 
 
 # Every id that we give to an order or a list begins so.

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db.models import Max, Q
 
+from trading.domain.fees import STANDARD_FEE
 from trading.domain.instrument import Instrument
 from trading.domain.universe import ListedSymbol
 from trading.models import BlacklistEntry, InstrumentRow
@@ -29,6 +30,9 @@ def to_instrument(row: InstrumentRow) -> Instrument:
         opo_allowed=row.opo_allowed,
         trailing_allowed=row.trailing_allowed,
         cancel_replace_allowed=row.cancel_replace_allowed,
+        maker_fee=STANDARD_FEE if row.maker_fee is None else row.maker_fee,
+        taker_fee=STANDARD_FEE if row.taker_fee is None else row.taker_fee,
+        discount_asset=row.discount_asset or None,
     )
 
 

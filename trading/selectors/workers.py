@@ -8,7 +8,7 @@ from typing import Any
 from trading.domain.universe import InvalidUniverse, parse_universe, resolve, universe_to_json
 from trading.domain.values import InvalidNumber, to_decimal
 from trading.domain.workers import InvalidConfiguration, WorkerConfig, WorkerState, check_config
-from trading.models import Trade, Worker, WorkerVersion
+from trading.models import InstrumentRow, Trade, Worker, WorkerVersion
 from trading.selectors.instruments import list_barred, list_listed
 from trading.selectors.trades import OPEN_STATE_NAMES
 
@@ -141,7 +141,21 @@ def list_subscriptions(*, now: datetime) -> set[tuple[str, str]]:
         for worker_id, symbols in resolve_universes(configs, now=now).items()
         for symbol in symbols
     }
-    return wanted | set(_open_subscriptions())
+    wanted |= set(_open_subscriptions())
+    return wanted | _fee_subscriptions(wanted)
+
+
+def _fee_subscriptions(wanted: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Give the symbols that tell what a third asset is worth that pays the fees of the wanted ones."""
+    intervals = dict(wanted)  # any of a symbol's intervals: its quotes are what is needed
+    rows = InstrumentRow.objects.filter(symbol__in=intervals).exclude(discount_asset="")
+    paying = {(row.discount_asset, row.quote_asset): intervals[row.symbol] for row in rows}
+    prices = InstrumentRow.objects.filter(base_asset__in={asset for asset, _ in paying})
+    return {
+        (symbol, paying[base, quote])
+        for symbol, base, quote in prices.values_list("symbol", "base_asset", "quote_asset")
+        if (base, quote) in paying
+    }
 
 
 def _open_subscriptions() -> Sequence[tuple[str, str]]:

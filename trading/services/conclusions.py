@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trading.domain.instrument import Instrument
-from trading.domain.orders import CLOSED, ON_BOOK, OrderStatus
-from trading.domain.trades import OPEN_STATES, ExitReason, TradeFigures, TradeState, figures
+from trading.domain.orders import CLOSED, ON_BOOK, OrderStatus, Side
+from trading.domain.trades import OPEN_STATES, ExitReason, TradeFigures, TradeState, figures, worse_bps
 from trading.domain.values import ZERO, OrderRole
 from trading.models import FillRow, Order, Trade
 from trading.selectors.trades import fold_trade
@@ -44,12 +44,14 @@ def conclude(
         _abort_if_over(trade, orders, now=now)
     else:
         _open_if_new(trade, fills)
-        is_dust = not instrument.is_sellable(sellable_qty(trade), held_price(trade))
+        worth = price or held_price(trade)
+        is_dust = not instrument.is_sellable(sellable_qty(trade), worth)
         if is_dust and _all_closed(orders) and TradeState(trade.state) is not TradeState.CLOSED:
-            was_taken = instrument.is_sellable(position.qty, price or held_price(trade))
+            was_taken = instrument.is_sellable(position.qty, worth)
             _close(trade, orders, fills, taken_at=now if was_taken else None)
     if TradeState(trade.state) is TradeState.CLOSED:
         trade.realised_pnl, trade.dust_qty = result.pnl, sellable_qty(trade)
+    _write_slippage(trade, orders, fills)
     _write_protection(trade, orders, at=at, instrument=instrument)
 
 
@@ -61,7 +63,8 @@ def held_price(trade: Trade) -> Decimal:
 
 def sellable_qty(trade: Trade) -> Decimal:
     """Give what is held and still there to be sold: others may have taken a part of it (missing_qty)."""
-    return max(trade.qty - trade.missing_qty, ZERO)
+    left: Decimal = trade.qty - trade.missing_qty
+    return max(left, ZERO)
 
 
 def _foreign_fee_value(trade: Trade, fills: Sequence[FillRow]) -> Decimal | None:
@@ -83,6 +86,32 @@ def _write_figures(trade: Trade, result: TradeFigures) -> None:
     trade.entry_notional = result.entry_notional
     trade.exit_notional = result.exit_notional
     trade.fees = result.fees
+
+
+def _write_slippage(trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow]) -> None:
+    """Compare what was paid and received with what was decided on; the exit's once the trade is closed."""
+    bought = trade.avg_entry_price
+    trade.entry_slippage_bps = worse_bps(trade.decision_price, bought, Side.BUY) if bought else None
+    sold = [fill for fill in fills if fill.side == Side.SELL.value]
+    if TradeState(trade.state) is not TradeState.CLOSED or not sold:
+        return
+    by_id = {order.id: order for order in orders}
+    decided = [_decided_price(by_id[fill.order_id], trade) for fill in sold]
+    known = [price * fill.qty for price, fill in zip(decided, sold, strict=True) if price is not None]
+    price = sum(known, ZERO) / sum((fill.qty for fill in sold), ZERO) if len(known) == len(sold) else None
+    if all(by_id[fill.order_id].role != OrderRole.EXIT.value for fill in sold):
+        trade.exit_decision_price = price  # the venue left by itself; a wish of ours came too late, if any
+    trade.exit_slippage_bps = worse_bps(price, trade.avg_exit_price, Side.SELL) if price else None
+
+
+def _decided_price(order: Order, trade: Trade) -> Decimal | None:
+    """Give the price at which a sale was decided; None for a trailing stop, whose price the venue moves."""
+    prices: dict[str, Decimal | None] = {
+        OrderRole.TAKE_PROFIT.value: order.price,
+        OrderRole.STOP.value: order.stop_price,
+        OrderRole.EXIT.value: trade.exit_decision_price,
+    }
+    return prices[order.role]
 
 
 def _abort_if_over(trade: Trade, orders: Sequence[Order], *, now: datetime) -> None:

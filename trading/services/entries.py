@@ -38,6 +38,7 @@ from trading.selectors.limits import (
 )
 from trading.selectors.trades import last_closed_at
 from trading.services.context import Desk
+from trading.services.fee_purse import FeePurse, look_into_purse
 from trading.services.limits import note_daily_loss
 from trading.services.roster import Post
 from trading.services.signals import SignalAnswer
@@ -82,6 +83,7 @@ class _Books:
     exposure: dict[str, Decimal]
     symbol_exposure: dict[str, Decimal]
     losses: dict[str, DayLoss]
+    purse: FeePurse
 
     def at_risk(self, symbol: str, quote_asset: str) -> AtRisk:
         """Give what an entry on the symbol is checked against."""
@@ -107,8 +109,9 @@ def record_entries(
     outcome = Outcome()
     now = desk.clock()
     stream_is_up = desk.user_stream_is_up()
+    purse = look_into_purse([wish.candle.symbol for wish in wishes], desk=desk)
     with transaction.atomic():
-        books = _read_books(wishes, quotes, desk=desk, now=now, user_stream_is_up=stream_is_up)
+        books = _read_books(wishes, quotes, purse, desk=desk, now=now, user_stream_is_up=stream_is_up)
         planned: list[tuple[Trade, Intent]] = []
         for wish in wishes:
             plan = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
@@ -133,6 +136,7 @@ def record_entries(
 def _read_books(
     wishes: Sequence[Wish],
     quotes: Mapping[str, Quote],
+    purse: FeePurse,
     *,
     desk: Desk,
     now: datetime,
@@ -171,6 +175,7 @@ def _read_books(
         exposure=exposure,
         symbol_exposure=symbol_exposure,
         losses=_losses(limits, open_trades, quotes, now=now),
+        purse=purse,
     )
 
 
@@ -227,10 +232,13 @@ def _check(
     denial = check_entry(facts, limits)
     if denial is not None or quote is None:
         return denial or Denial(DenialCode.QUOTE_MISSING)
-    return plan_entry(wish.key, quote, _terms(wish.post, desk), instrument)
+    fee_ratio = books.purse.fee_ratio(
+        instrument, notional=config.trade_notional, exposure=books.exposure, free=books.free
+    )
+    return plan_entry(wish.key, quote, _terms(wish.post, fee_ratio), instrument)
 
 
-def _terms(post: Post, desk: Desk) -> EntryTerms:
+def _terms(post: Post, fee_ratio: Decimal) -> EntryTerms:
     config = post.config
     return EntryTerms(
         trade_notional=config.trade_notional,
@@ -238,7 +246,7 @@ def _terms(post: Post, desk: Desk) -> EntryTerms:
         take_profit_bps=config.take_profit_bps,
         stop_loss_bps=config.stop_loss_bps,
         trailing_bps=config.trailing_bps,
-        fee_ratio=desk.limits.fee_ratio,
+        fee_ratio=fee_ratio,
     )
 
 

@@ -27,7 +27,7 @@ from trading.domain.values import OrderRole
 from trading.models import Order, Trade
 from trading.selectors.instruments import get_instrument
 from trading.services.books import open_books
-from trading.services.conclusions import held_price
+from trading.services.conclusions import held_price, sellable_qty
 from trading.services.context import Desk
 from trading.services.executions import apply_reports
 from trading.services.resolve import settle
@@ -90,7 +90,7 @@ def _step(trade_id: int, quote: Quote | None, *, desk: Desk) -> bool:
         return settle(unclear, desk=desk)
     instrument = get_instrument(trade.symbol)
     held = [order for order in orders if order.status in _UNRESOLVED]
-    if not instrument.is_sellable(trade.qty, _worth(trade, quote)):
+    if not instrument.is_sellable(sellable_qty(trade), _worth(trade, quote)):
         return _give_up_rest(trade, held, quote, desk=desk)
     if pause_left(orders, now=desk.clock()):
         return False
@@ -154,7 +154,8 @@ def _replaceable(held: Sequence[Order], trade: Trade, instrument: Instrument) ->
     """Give the order that a sale of everything can take the place of; None where it takes two requests."""
     belongs = {order.order_list_id or -order.pk for order in held}
     rests = all(OrderStatus(order.status) in ON_BOOK for order in held)
-    is_whole = instrument.fit_market_qty(trade.qty) == instrument.fit_qty(trade.qty)
+    qty = sellable_qty(trade)
+    is_whole = instrument.fit_market_qty(qty) == instrument.fit_qty(qty)
     if len(belongs) != 1 or not rests or not is_whole or not instrument.cancel_replace_allowed:
         return None
     if any(order.role == OrderRole.ENTRY.value for order in held):
@@ -209,7 +210,7 @@ def _record(trade_id: int, orders: Sequence[Order], quote: Quote | None, *, now:
         intent = plan_exit(
             locked.key,
             attempt,
-            qty=locked.qty,
+            qty=sellable_qty(locked),
             instrument=get_instrument(locked.symbol),
             limit_price=quote.bid if by_limit and quote is not None else None,
         )

@@ -19,6 +19,7 @@ from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
 from trading.models import Order, Trade
 from trading.selectors.instruments import get_instrument
+from trading.services.conclusions import sellable_qty
 from trading.services.context import Desk
 from trading.services.exits import exit_trade, refused_in_a_row
 from trading.services.submit import Recorded, record, submit
@@ -158,8 +159,9 @@ def _record_protection(trade: Trade, instrument: Instrument, *, now: datetime) -
         plan = plan_stop if supervised else plan_protection
         try:
             with transaction.atomic():
+                qty = sellable_qty(locked)
                 return record(
-                    locked, plan(locked.key, attempt, exits, qty=locked.qty, instrument=instrument), now=now
+                    locked, plan(locked.key, attempt, exits, qty=qty, instrument=instrument), now=now
                 )
         except IntegrityError:
             return None  # another process recorded this very attempt first, and sends it

@@ -7,6 +7,7 @@ once, where there never was one; they run only where the money is not real, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -52,18 +53,25 @@ UNIVERSE: Mapping[str, Any] = {"quote_asset": "USDT", "top": 12}
 
 
 def begin_trading(say: Callable[[str], None]) -> int:
-    """Learn the venue's symbols, and make the starter workers if there never was a worker."""
+    """Learn the venue's symbols and fees, and make the starter workers if there never was a worker."""
     now = bootstrap.utc_now()
     try:
         instruments.refresh_instruments(venue=bootstrap.get_venue(), now=now)
     except VenueError as error:
         say(f"the venue cannot be asked for its symbols yet: {error}")
-    if Worker.objects.exists():
-        return 0
+    if not Worker.objects.exists():
+        _make_starters(say, now=now)
+    try:
+        instruments.refresh_fees(venue=bootstrap.get_venue(), now=now)
+    except VenueError as error:
+        say(f"the venue cannot be asked for its fees yet: {error}")
+    return 0
+
+
+def _make_starters(say: Callable[[str], None], *, now: datetime) -> None:
     for name, differences in STARTERS.items():
         config = parse_config({"universe": UNIVERSE, **LIMITS, **differences})
         worker = workers.create_worker(name, config, actor=ACTOR, now=now)
         if settings.VENUE.name == "paper":
             workers.start_worker(worker.pk, actor=ACTOR, now=now, reason="a venue without real money")
     say(f"made {len(STARTERS)} starter workers: {', '.join(STARTERS)}")
-    return 0
