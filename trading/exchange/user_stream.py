@@ -10,6 +10,8 @@ read 2026-07.
 
 import asyncio
 import logging
+import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -34,6 +36,8 @@ SILENT_AFTER_S = 12.0  # pings are answered every five seconds
 TERMINATED = "eventStreamTerminated"
 CONNECTED = "USER_STREAM_CONNECTED"
 UNREADABLE = "USER_STREAM_UNREADABLE"
+FOREIGN = "USER_STREAM_FOREIGN"
+ASK_FOR_MISSED_EVERY_S = 5.0
 
 
 OnEvent = Callable[[UserEvent], None]
@@ -66,6 +70,8 @@ class UserStream:
         self._ping_every_s = ping_every_s
         self._api: WsApi | None = None
         self._subscription_id: int | None = None
+        self._missed_asked_s = -math.inf
+        self._asks_later: asyncio.TimerHandle | None = None
         self.unknown: Counter[str] = Counter()
         self._socket = SupervisedSocket(
             url,
@@ -121,7 +127,7 @@ class UserStream:
             # It may have been a fill: what cannot be read must be asked for.
             self.unknown["event"] += 1
             log.warning("user_stream_unreadable", extra={"error": str(error)})
-            self._on_resync(UNREADABLE)
+            self._ask_for_missed(UNREADABLE)
 
     def _hear_event(self, subscription_id: object, payload: object) -> None:
         kind = as_object(payload, "event").get("e")
@@ -130,8 +136,27 @@ class UserStream:
             return
         # Before the answer to our own request is read, an event can only be ours.
         if self._subscription_id not in (None, subscription_id):
+            # Not booked, for it may be somebody else's; but it may hide a fill of ours too.
             self.unknown["foreign subscription"] += 1
+            log.warning("user_stream_foreign_subscription", extra={"subscription_id": subscription_id})
+            self._ask_for_missed(FOREIGN)
             return
         event = user_event(payload)
         if event is not None:
             self._on_event(event)
+
+    def _ask_for_missed(self, reason: str) -> None:
+        """Have asked for what could not be read or was not ours: at once, then again only after a while.
+
+        A venue that writes all its events in another way must not cost a reconcile for each.
+        """
+        wait_s = self._missed_asked_s + ASK_FOR_MISSED_EVERY_S - time.monotonic()
+        if wait_s > 0:
+            if self._asks_later is None:
+                self._asks_later = asyncio.get_running_loop().call_later(wait_s, self._ask_now, reason)
+        else:
+            self._ask_now(reason)
+
+    def _ask_now(self, reason: str) -> None:
+        self._asks_later, self._missed_asked_s = None, time.monotonic()
+        self._on_resync(reason)

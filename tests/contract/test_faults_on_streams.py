@@ -1,0 +1,361 @@
+"""The product's stream readers under the faults of streams: they come back, and take no wrong price."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+from binance.client import Client
+
+from tests.contract.test_streams_on_paper import Ear, market_stream, running, until, user_stream
+from tests.support.paper_venue import PaperServer
+from tests.support.wire import SYMBOL, a_resting_sale, an_account, clock
+from trading.domain.market import Quote
+from trading.domain.values import to_ms
+from trading.exchange.market_stream import MarketStream
+from trading.market.cache import MarketCache, MarketWriter
+from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuote
+
+SECOND = 1000
+
+
+@pytest.fixture
+def server() -> Iterator[PaperServer]:
+    """A venue of its own for each test, because tests break its connections."""
+    with PaperServer() as server:
+        yield server
+
+
+async def strikes(server: PaperServer, number: int) -> int:
+    """Give how often the fault of this number has struck."""
+    listing = await asyncio.to_thread(server.paper, "faults")
+    rows = [*listing["armed"], *listing["spent"]]
+    return sum(row["fired"] for row in rows if row["fault"] == number)
+
+
+async def arm(server: PaperServer, fault: int, *, count: int | None = None, **params: Any) -> None:
+    await asyncio.to_thread(server.arm, fault, count=count, **params)
+
+
+# market streams
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        (49, {"ping_s": 0.1, "pong_s": 0.2, "duration_s": 1}),
+        (50, {"duration_s": 0.8}),
+        (50, {"how": "gateway", "duration_s": 0.8}),
+        (50, {"how": "silent", "duration_s": 0.8}),
+        (51, {"duration_s": 0.8}),
+        (67, {"restart_s": 0.8}),
+        (67, {"restart_s": 0.8, "announced": True}),
+        (68, {"restart_s": 0.8}),
+    ],
+)
+async def test_quotes_come_back_after(server: PaperServer, fault: int, params: dict[str, Any]) -> None:
+    ear = Ear()
+    stream = market_stream(server, ear)
+    async with running(stream.run()):
+        stream.set_subscriptions({(SYMBOL, "1s"), ("ETHUSDT", "1s")})
+        await until(lambda: ear.symbols() == {SYMBOL, "ETHUSDT"})
+        await arm(server, fault, **params)
+        await until(lambda: stream.status()["reconnects"] >= 1)
+        await until(lambda: stream.is_connected, limit_s=15)
+        ear.quotes.clear()
+        await until(lambda: ear.symbols() == {SYMBOL, "ETHUSDT"})
+
+    assert await strikes(server, fault) >= 1
+
+
+async def test_a_subscribe_answered_by_a_cut_is_asked_again(server: PaperServer) -> None:
+    ear = Ear()
+    stream = market_stream(server, ear)
+    await arm(server, 52, count=1)
+
+    async with running(stream.run()):
+        stream.set_subscriptions({(SYMBOL, "1s")})
+        await until(lambda: bool(ear.quotes))
+
+    assert stream.status()["reconnects"] == 1
+
+
+async def test_old_quotes_of_a_lagging_node_are_dropped(server: PaperServer) -> None:
+    ear = Ear()
+    stream = market_stream(server, ear)
+    async with running(stream.run()):
+        stream.set_subscriptions({(SYMBOL, "1m")})
+        await until(lambda: bool(ear.quotes))
+        await arm(server, 77, age_s=0.5)
+        await until(lambda: stream.status()["old_quotes"] >= 3)
+
+    seen = [tuple(quote) for quote in ear.quotes]
+    repeated = [quote for number, quote in enumerate(seen) if quote in seen[: max(number - 1, 0)]]
+    assert not repeated
+
+
+async def test_a_burst_of_quotes_is_read_to_its_end(server: PaperServer) -> None:
+    ear = Ear()
+    stream = market_stream(server, ear)
+    async with running(stream.run()):
+        stream.set_subscriptions({(SYMBOL, "1s"), ("ETHUSDT", "1s")})
+        await until(lambda: ear.symbols() == {SYMBOL, "ETHUSDT"})
+        await arm(server, 55, per_s=2000, duration_s=1)
+        await until(lambda: len(ear.quotes) >= 1500)
+        await until(lambda: stream.status()["lag_ms"] < 500)
+
+    assert stream.status()["reconnects"] == 0
+
+
+async def test_quotes_of_a_late_connection_carry_their_age(server: PaperServer) -> None:
+    ages_ms: list[int] = []
+
+    def on_quote(_texts: Sequence[str], arrived_ms: int) -> None:
+        ages_ms.append(to_ms(clock()) - arrived_ms)
+
+    ear = Ear()
+    stream = MarketStream(server.ws_url, clock=clock, on_quote=on_quote, on_candle=ear.on_candle)
+    async with running(stream.run()):
+        stream.set_subscriptions({(SYMBOL, "1s")})
+        await until(lambda: bool(ages_ms) and bool(ear.candles))
+        before_ms = max(ages_ms)
+        await arm(server, 56, mode="late", delay_s=2.5)
+        await until(lambda: ages_ms[-1] >= 2300)
+        await asyncio.to_thread(server.disarm)
+        await until(lambda: ages_ms[-1] < 500)
+
+    assert before_ms < 500
+
+
+# the feed
+
+
+@asynccontextmanager
+async def feeding(server: PaperServer, venue: Any, address: str) -> AsyncIterator[Feed]:
+    """Run the feed of one symbol in candles of a second on this venue."""
+
+    def open_stream(on_quote: OnQuote, on_candle: OnCandle) -> MarketStream:
+        return MarketStream(server.ws_url, clock=clock, on_quote=on_quote, on_candle=on_candle)
+
+    async def show(_prices: object) -> None:
+        """Nobody looks."""
+
+    doors = FeedDoors(
+        list_subscriptions=lambda: {(SYMBOL, "1s")},
+        list_triggers=dict,
+        publish_batch=lambda _rows, _arrived_ms: None,
+        publish_triggers=lambda _symbols: None,
+        publish_prices=show,
+    )
+    client = redis.asyncio.Redis.from_url(address)
+    feed = Feed(open_stream=open_stream, venue=venue, writer=MarketWriter(client), clock=clock, doors=doors)
+    async with running(feed.run()):
+        yield feed
+    await client.aclose()
+
+
+def quote_of(cache: MarketCache) -> Quote | None:
+    return cache.quotes([SYMBOL]).get(SYMBOL)
+
+
+def opens(cache: MarketCache) -> list[int]:
+    """Give the opening moments of all candles in Redis."""
+    candles = cache.candles([SYMBOL], "1s", length=1000).get(SYMBOL)
+    return [] if candles is None else [int(moment) for moment in candles.open_ms]
+
+
+def holes(moments: Sequence[int]) -> list[int]:
+    """Give the moments that are missing between the first and the last."""
+    return sorted(set(range(moments[0], moments[-1], SECOND)) - set(moments))
+
+
+@pytest.mark.parametrize("mode", ["crossed", "zero-bid", "zero-ask"])
+async def test_an_empty_or_crossed_book_is_no_quote_to_trade_on(
+    server: PaperServer, redis_client: redis.Redis, redis_server: str, mode: str
+) -> None:
+    cache, venue = MarketCache(redis_client), an_account(server, redis_client)
+
+    def is_sane(expected: bool) -> bool:
+        quote = quote_of(cache)
+        return quote is not None and quote.is_sane is expected
+
+    async with feeding(server, venue, redis_server):
+        await until(lambda: is_sane(True))
+        await arm(server, 56, mode=mode)
+        await until(lambda: is_sane(False))
+        await asyncio.to_thread(server.disarm)
+        await until(lambda: is_sane(True))
+    venue.close()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"mode": "missing"}, {"mode": "repeated"}, {"mode": "late", "delay_s": 1.5}, {"mode": "zero-volume"}],
+)
+async def test_broken_closes_leave_a_whole_history(
+    server: PaperServer, redis_client: redis.Redis, redis_server: str, params: dict[str, Any]
+) -> None:
+    cache, venue = MarketCache(redis_client), an_account(server, redis_client)
+    async with feeding(server, venue, redis_server):
+        await until(lambda: bool(opens(cache)))
+        await arm(server, 57, count=1, **params)
+        begun = opens(cache)[-1]
+        await until(lambda: opens(cache)[-1] >= begun + 4 * SECOND, limit_s=20)
+    venue.close()
+
+    moments = opens(cache)
+    assert moments == sorted(set(moments))
+    assert holes(moments) == []
+    assert await strikes(server, 57) == 1
+
+
+async def test_a_hole_of_the_venue_itself_stops_nothing(
+    server: PaperServer, redis_client: redis.Redis, redis_server: str
+) -> None:
+    cache, venue = MarketCache(redis_client), an_account(server, redis_client)
+    async with feeding(server, venue, redis_server):
+        await until(lambda: bool(opens(cache)))
+        begun = opens(cache)[-1]
+        await arm(server, 57, count=1, mode="missing", in_rest=True)
+        await until(lambda: opens(cache)[-1] >= begun + 4 * SECOND, limit_s=20)
+    venue.close()
+
+    assert len(holes(opens(cache))) == 1
+
+
+# the user stream
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [
+        (49, {"ping_s": 0.1, "pong_s": 0.2, "duration_s": 1}),
+        (50, {"duration_s": 0.8}),
+        (50, {"how": "silent", "duration_s": 0.8}),
+        (51, {"duration_s": 0.8}),
+        (63, {"count": 1, "mode": "null-id-401"}),
+        (67, {"restart_s": 0.8}),
+    ],
+)
+async def test_events_come_back_and_a_reconcile_is_asked_for_after(
+    server: PaperServer, redis_client: redis.Redis, fault: int, params: dict[str, Any]
+) -> None:
+    ear, venue = Ear(), an_account(server, redis_client)
+    async with running(user_stream(server, ear, ping_every_s=0.2).run()):
+        await until(lambda: len(ear.resyncs) == 1)
+        await arm(server, fault, **params)
+        await until(lambda: len(ear.resyncs) >= 2, limit_s=15)
+        await asyncio.to_thread(server.disarm)
+        asked = len(ear.resyncs)
+        await asyncio.to_thread(venue.submit_order, a_resting_sale(server))
+        await until(lambda: bool(ear.reports) or len(ear.resyncs) > asked)
+    venue.close()
+
+    assert await strikes(server, fault) >= 1
+
+
+def buy(client: Client) -> None:
+    """Buy as somebody does who shares the account."""
+    client.order_market_buy(symbol=SYMBOL, quantity="0.001")
+
+
+async def test_a_stream_lost_in_a_fill_asks_for_what_it_missed(server: PaperServer) -> None:
+    ear, client = Ear(), server.client()
+    async with running(user_stream(server, ear).run()):
+        await until(lambda: len(ear.resyncs) == 1)
+        await arm(server, 60, count=1, down_s=0.3)
+        await asyncio.to_thread(buy, client)
+        await until(lambda: len(ear.resyncs) == 2)
+
+    assert not is_filled(ear)
+
+
+@pytest.mark.parametrize("mode", ["unknown-id", "big-frame"])
+async def test_frames_that_nobody_asked_for_harm_nothing(server: PaperServer, mode: str) -> None:
+    ear, client = Ear(), server.client()
+    stream = user_stream(server, ear)
+    async with running(stream.run()):
+        await until(lambda: len(ear.resyncs) == 1)
+        await arm(server, 63, count=1, mode=mode)
+        await asyncio.to_thread(buy, client)
+        await until(lambda: is_filled(ear))
+
+    assert stream.unknown == {"answer to nobody": 1}
+    assert stream.status()["reconnects"] == 0
+
+
+async def test_a_subscription_said_to_be_there_already_is_begun_anew(server: PaperServer) -> None:
+    ear = Ear()
+    stream = user_stream(server, ear)
+    await arm(server, 63, count=1, mode="already-subscribed")
+
+    async with running(stream.run()):
+        await until(lambda: len(ear.resyncs) == 1)
+
+    assert stream.status()["reconnects"] == 1
+
+
+async def test_a_late_answer_to_a_ping_renews_the_stream(
+    server: PaperServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trading.exchange.user_stream.ANSWER_S", 0.3)
+    ear = Ear()
+    async with running(user_stream(server, ear, ping_every_s=0.1).run()):
+        await until(lambda: len(ear.resyncs) == 1)
+        await arm(server, 63, count=1, mode="late-error", delay_s=0.6)
+        await until(lambda: len(ear.resyncs) == 2)
+
+
+def is_filled(ear: Ear) -> bool:
+    return any(report.fills for report in ear.reports)
+
+
+@pytest.mark.parametrize(("mode", "fills"), [("foreign", 1), ("twice", 1), ("wrong-id", 0)])
+async def test_nothing_of_a_strange_subscription_is_handed_on(
+    server: PaperServer, *, mode: str, fills: int
+) -> None:
+    ear, client = Ear(), server.client()
+    stream = user_stream(server, ear)
+    async with running(stream.run()):
+        await until(lambda: len(ear.resyncs) == 1)
+        await arm(server, 65, mode=mode)
+        await asyncio.to_thread(buy, client)
+        await until(lambda: stream.unknown["foreign subscription"] >= 2)
+        await until(lambda: len(ear.resyncs) == 2)
+
+    assert sum(len(report.fills) for report in ear.reports) == fills
+    assert ear.resyncs[1:] == ["USER_STREAM_FOREIGN"]
+
+
+@pytest.mark.parametrize("mode", ["stripped", "long", "scientific", "number"])
+async def test_numbers_written_otherwise_are_the_same_or_asked_for(server: PaperServer, mode: str) -> None:
+    ear, client = Ear(), server.client()
+    async with running(user_stream(server, ear).run()):
+        await until(lambda: len(ear.resyncs) == 1)
+        await arm(server, 76, mode=mode)
+        await asyncio.to_thread(buy, client)
+        await until(lambda: is_filled(ear) or len(ear.resyncs) == 2)
+
+    bought = [fill.qty for report in ear.reports for fill in report.fills]
+    assert bought == [Decimal("0.001")] or ear.resyncs[1] == "USER_STREAM_UNREADABLE"
+
+
+async def test_events_that_cannot_be_read_are_asked_for_together(
+    server: PaperServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trading.exchange.user_stream.ASK_FOR_MISSED_EVERY_S", 0.5)
+    ear, client = Ear(), server.client()
+    stream = user_stream(server, ear)
+    async with running(stream.run()):
+        await until(lambda: len(ear.resyncs) == 1)
+        await arm(server, 76, mode="number")
+        for _ in range(3):
+            await asyncio.to_thread(buy, client)
+        await until(lambda: stream.unknown["event"] >= 6)
+        await until(lambda: len(ear.resyncs) == 3)
+
+    assert ear.resyncs[1:] == ["USER_STREAM_UNREADABLE"] * 2
