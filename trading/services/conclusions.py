@@ -47,7 +47,7 @@ def conclude(
         worth = price or held_price(trade)
         is_dust = not instrument.is_sellable(sellable_qty(trade), worth)
         if is_dust and _all_closed(orders) and TradeState(trade.state) is not TradeState.CLOSED:
-            was_taken = instrument.is_sellable(position.qty, worth)
+            was_taken = instrument.is_sellable(position.qty, worth) and not _has_sold_out(orders, fills)
             _close(trade, orders, fills, taken_at=now if was_taken else None)
     if TradeState(trade.state) is TradeState.CLOSED:
         trade.realised_pnl, trade.dust_qty = result.pnl, sellable_qty(trade)
@@ -141,6 +141,12 @@ def _close(
     trade.state = TradeState.CLOSED.value
     trade.closed_at = taken_at or fills[-1].filled_at
     trade.exit_reason = (ExitReason.EXTERNAL if taken_at else _exit_reason(trade, orders, fills)).value
+
+
+def _has_sold_out(orders: Sequence[Order], fills: Sequence[FillRow]) -> bool:
+    """Tell whether the last fill ended a sale: what others took before left that sale to close the trade."""
+    last = next(order for order in orders if order.id == fills[-1].order_id)
+    return last.side == Side.SELL.value and OrderStatus(last.status) is OrderStatus.FILLED
 
 
 def _exit_reason(trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow]) -> ExitReason:
