@@ -2,9 +2,11 @@
 
 Used by exchange.client alone. Connections are kept alive and shared by all threads of the process, so a
 thread's first order finds a warm one. It never retries, never follows a redirect, never reads proxies
-from the environment.
+from the environment, and bounds the whole of an answer by the time-out, not only each of its pieces.
 """
 
+import math
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -17,16 +19,17 @@ import urllib3
 from trading.domain.ports import Clock
 
 POOL_SIZE = 32
+PIECE_BYTES = 1 << 16
 
 
 class Reply:
     """What python-binance reads of an answer, and when its request was handed to the socket."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, *, left_at: datetime) -> None:
+    def __init__(self, response: urllib3.BaseHTTPResponse, body: bytes, *, left_at: datetime) -> None:
         self.left_at = left_at
         self.status_code = response.status
         self.headers: Mapping[str, str] = response.headers
-        self._body = response.data
+        self._body = body
 
     @property
     def text(self) -> str:
@@ -87,7 +90,7 @@ class LeanSession:
         data: str | list[tuple[str, str]] | None = None,
         timeout: float | None = None,
     ) -> Reply:
-        left_at = self._clock()
+        left_at, started_s = self._clock(), time.monotonic()
         response = self._pool.urlopen(
             method,
             url[url.index("/", len("https://")) :],
@@ -96,5 +99,22 @@ class LeanSession:
             timeout=timeout,
             retries=False,
             redirect=False,
+            preload_content=False,
         )
-        return Reply(response, left_at=left_at)
+        ends_s = math.inf if timeout is None else started_s + timeout
+        return Reply(response, _read(response, ends_s=ends_s), left_at=left_at)
+
+
+def _read(response: urllib3.BaseHTTPResponse, *, ends_s: float) -> bytes:
+    """Read a body to its end; an answer that trickles may not hold up a sale behind it.
+
+    Raises:
+        urllib3.exceptions.HTTPError: The body broke off, could not be unpacked, or took too long.
+    """
+    pieces = []
+    while piece := response.read1(PIECE_BYTES):
+        pieces.append(piece)
+        if time.monotonic() > ends_s:
+            response.close()
+            raise urllib3.exceptions.TimeoutError("the answer took too long to its end")
+    return b"".join(pieces)

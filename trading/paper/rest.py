@@ -7,6 +7,7 @@ Nothing here knows what a call does.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
@@ -19,6 +20,8 @@ from trading.paper.errors import VenueError, duplicate_parameter
 from trading.paper.rest_market import MARKET_ROUTES
 from trading.paper.routes import TRADING_ROUTES, Route
 from trading.paper.sockets import reset_connection
+
+log = logging.getLogger("trading.paper.rest")
 
 PREFIX = "/api/v3/"
 ROUTES: Mapping[tuple[str, str], Route] = {
@@ -101,9 +104,12 @@ async def _drip(request: web.Request, reply: Reply) -> web.StreamResponse:
     await response.prepare(request)
     size = max(1, len(body) // DRIPS)
     kept = body[: int(len(body) * reply.part)]
-    for start in range(0, len(kept), size):
-        await response.write(kept[start : start + size])
-        await asyncio.sleep(reply.drip_s / DRIPS)
+    try:
+        for start in range(0, len(kept), size):
+            await response.write(kept[start : start + size])
+            await asyncio.sleep(reply.drip_s / DRIPS)
+    except ConnectionError as error:  # who waits that long gives up at some time
+        log.debug("client_gone", extra={"error": repr(error)})
     if len(kept) < len(body):
         reset_connection(request.transport)
     return response
