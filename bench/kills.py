@@ -8,19 +8,19 @@ import os
 import signal
 import tempfile
 import time
-from collections import Counter
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psutil
 import redis
 
+from bench import oracles
+from bench.coverage import gaps
+from bench.facts import read_facts
+from bench.hands import find_process
 from bench.latency import SYMBOLS, WILLING
-from bench.stack import Stack, ledger_differences, start, wait_until
-
-FORKED = ("web", "feed", "executions", "trader", "analyst", "beat")
-OPEN = ("NEW", "PENDING_NEW", "PARTIALLY_FILLED")
+from bench.mischief import FORKED
+from bench.stack import Stack, start, wait_until
 
 
 def measure(*, pause_s: float = 6.0, rounds: int = 2) -> dict[str, Any]:
@@ -80,14 +80,7 @@ def _pid(stack: Stack, name: str) -> int | None:
         except redis.ConnectionError:
             return None
         return int(json.loads(value)["pid"]) if isinstance(value, bytes) else None
-    mark = "trading.paper" if name == "paper" else "redis.sock"
-    for child in psutil.Process(stack.process.pid).children():
-        try:
-            if mark in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
-                return child.pid
-        except psutil.NoSuchProcess:
-            continue
-    return None
+    return find_process(stack, name)
 
 
 def _judge(stack: Stack) -> dict[str, Any]:
@@ -96,25 +89,13 @@ def _judge(stack: Stack) -> dict[str, Any]:
     def is_flat() -> bool:
         """no open trade and no unknown order"""
         stack.manage("reconcile", "--json")
-        status = stack.status()
-        return not status["open_trades"] and not status["orders"].get("SUBMITTED")
+        return not oracles.judge(read_facts(stack), ("left",))
 
     wait_until(is_flat, limit_s=90, every_s=1)
-    venue = stack.ask_venue("/paper/ledger")
-    bought = [fill["orderId"] for fill in venue["fills"] if fill["side"] == "BUY"]
-    # The venue takes an id again once its order is filled: a double would show here. What was cancelled
-    # without a fill carries the id of its cancel, which the legs of a list share.
-    ids = Counter(
-        order["clientOrderId"]
-        for order in venue["orders"]
-        if order["status"] != "CANCELED" or Decimal(order["executedQty"])
-    )
-    known = {row[0] for row in stack.rows("select venue_order_id from trading_order where role = 'ENTRY'")}
+    facts = read_facts(stack)
     return {
-        "closed": stack.rows("select count(*) from trading_trade where state = 'CLOSED'")[0][0],
-        "ids_used_twice_at_venue": sum(number > 1 for number in ids.values()),
-        "venue_entries_unknown_to_us": len(set(bought) - known),
-        "open_orders_left_at_venue": sum(order["status"] in OPEN for order in venue["orders"]),
-        "longest_unprotected_s": stack.rows("select max(unprotected_s) from trading_trade")[0][0],
-        "ledger_differences": ledger_differences(stack),
+        "closed": sum(row["state"] == "CLOSED" for row in facts.trades),
+        "fills": len(facts.fills),
+        "longest_unprotected_s": max((gap.length_s for gap in gaps(facts)), default=0.0),
+        "violations": oracles.judge(facts),
     }
