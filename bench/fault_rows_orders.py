@@ -43,7 +43,7 @@ ORDER_ROWS: tuple[Row, ...] = (
     row(
         13,
         "A proxy repeats the request and the venue executes it twice",
-        "The second execution is booked as what it is, an external change; nothing is lost or sold twice.",
+        "Both are booked under the one id; what no stop covers counts as unprotected, and all is sold.",
         times(1, answers="first"),
         times(1, answers="second"),
     ),
@@ -79,7 +79,7 @@ ORDER_ROWS: tuple[Row, ...] = (
     row(
         26,
         "Tick, step, smallest notional, market maximum change",
-        "A refusal for a rule reads the rules again; " + REFUSED.lower(),
+        "Rules are read again where a position cannot be left. " + REFUSED,
         *(until_cleared(3.0, rule=name) for name in ("tick", "step", "min-notional")),
         until_cleared(3.0, rule="market-max", factor=0.001),
     ),

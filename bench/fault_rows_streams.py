@@ -44,7 +44,7 @@ STREAM_ROWS: tuple[Row, ...] = (
     row(
         51,
         "Connections refused: 300 in 5 minutes",
-        "Attempts grow rarer, so that they do not keep the limit used up.",
+        "The next attempt waits as long as the refusal says, a minute where it says nothing.",
         until_cleared(6.0),
     ),
     row(
