@@ -155,6 +155,8 @@ UNFOLD: dict[str, Any] = {
                     _link("Blacklist", "block", "trading_blacklistentry"),
                     _link("Instruments", "tune", "trading_instrumentrow"),
                     _link("Balances", "account_balance_wallet", "trading_balance"),
+                    _link("Reconcile", "rule", "trading_reconcilerun"),
+                    _link("External changes", "input", "trading_externalchange"),
                     _link("Trading state", "power_settings_new", "trading_tradingcontrol"),
                     _link("Limits", "speed", "trading_accountlimit"),
                 ],

@@ -38,13 +38,29 @@ USER_STREAM_AGE = Scale(
 )
 WEIGHT_USED = Scale("WEIGHT_USED", "request budget used:", "of 1", 0.7, 1.0, 25, 70)
 ERROR_RATIO = Scale("ERROR_RATIO", "failed requests:", "of 1", 0.005, 0.1, 40, 60)
+# It runs every minute: three in a row have failed, or nobody runs it.
+RECONCILE_AGE = Scale("RECONCILE_AGE", "newest reconcile is", "s old", 180, 900, 40, 60, is_vital=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileInputs:
+    """What the newest reconcile found: assets that differ, and how many orders nobody knows the end of.
+
+    `missing_symbols` are open trades of which others took a part from the account.
+    """
+
+    age_s: float
+    different_assets: tuple[str, ...]
+    unknown_orders: int
+    missing_symbols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HealthInputs:
     """What was measured; None = not known. Ages in seconds, ratios from 0 to 1.
 
-    `is_reading` is False when the shared memory did not answer, so that no live input is known.
+    `is_reading` is False when the shared memory did not answer, so that no live input is known. `reconcile`
+    is None where none has ended yet.
     """
 
     is_reading: bool
@@ -56,6 +72,7 @@ class HealthInputs:
     weight_ratio: float | None
     error_ratio: float | None
     processes: frozenset[str]
+    reconcile: ReconcileInputs | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,7 @@ def _measured(inputs: HealthInputs) -> list[tuple[Scale, float | None]]:
         (USER_STREAM_AGE, inputs.user_stream_age_s),
         (WEIGHT_USED, inputs.weight_ratio),
         (ERROR_RATIO, inputs.error_ratio),
+        (RECONCILE_AGE, inputs.reconcile.age_s if inputs.reconcile else None),
     ]
 
 
@@ -99,6 +117,7 @@ def _losses(inputs: HealthInputs) -> Iterator[Loss]:
         names = ", ".join(inputs.unprotected_symbols)
         text = f"positions without protection: {names}"
         yield Loss("POSITION_UNPROTECTED", FULL - UNPROTECTED_CEILING, UNPROTECTED_CEILING, text)
+    yield from _ledger_losses(inputs.reconcile)
     if not inputs.is_reading:
         yield Loss("REDIS_SILENT", FULL, 0, "the shared memory does not answer; nothing live is known")
         return
@@ -118,6 +137,22 @@ def _stream_losses(code: str, what: str, *, is_connected: bool | None) -> Iterat
         yield Loss(code, FULL - UNKNOWN_CEILING, UNKNOWN_CEILING, f"{what} says nothing about itself")
     elif not is_connected:
         yield Loss(code, 50, 50, f"{what} is not connected")
+
+
+def _ledger_losses(found: ReconcileInputs | None) -> Iterator[Loss]:
+    if found is None:
+        text = "no reconcile has ended yet: whether the ledger agrees with the venue is not known"
+        yield Loss(RECONCILE_AGE.code, FULL - UNKNOWN_CEILING, UNKNOWN_CEILING, text)
+        return
+    if found.different_assets:
+        names = ", ".join(found.different_assets)
+        yield Loss("LEDGER_DIFFERS", 40, 60, f"ledger and venue hold different totals of {names}")
+    if found.unknown_orders:
+        text = f"orders whose end is not known: {found.unknown_orders}"
+        yield Loss("ORDERS_UNKNOWN", 20, 80, text)
+    if found.missing_symbols:
+        names = ", ".join(found.missing_symbols)
+        yield Loss("POSITION_MISSING", 30, 60, f"others took from the account what trades hold: {names}")
 
 
 def _process_losses(running: frozenset[str]) -> Iterator[Loss]:

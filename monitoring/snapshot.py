@@ -15,7 +15,7 @@ from monitoring import live, rules
 from trading import events
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms
-from trading.selectors import limits, overview, trades, workers
+from trading.selectors import ledger, limits, overview, trades, workers
 from trading.selectors.limits import LimitFigures
 from trading.selectors.live import LiveReading, StreamStatus, WhyNot
 
@@ -86,7 +86,7 @@ def build_snapshot(*, now: datetime) -> Snapshot:
 def build_live(*, now: datetime, reading: LiveReading | None, with_prices: bool = False) -> Live:
     """Judge one reading; prices are left out where the feed's own messages carry them."""
     worker_ids = [worker.id for worker in workers.list_workers()]
-    health = rules.judge(health_inputs(reading, unprotected=unprotected_symbols(now=now)))
+    health = rules.judge(health_inputs(reading, now=now))
     quotes = reading.quotes.items() if reading and with_prices else ()
     return Live(
         at_ms=to_ms(now),
@@ -134,8 +134,8 @@ def unprotected_symbols(*, now: datetime) -> tuple[str, ...]:
     )
 
 
-def health_inputs(reading: LiveReading | None, *, unprotected: tuple[str, ...]) -> rules.HealthInputs:
-    """Put one reading into the terms of the health rules."""
+def health_inputs(reading: LiveReading | None, *, now: datetime) -> rules.HealthInputs:
+    """Put one reading, and what the database knows, into the terms of the health rules."""
     feed = reading.feed if reading else None
     user_stream = reading.user_stream if reading else None
     api = reading.api if reading else None
@@ -145,10 +145,22 @@ def health_inputs(reading: LiveReading | None, *, unprotected: tuple[str, ...]) 
         price_age_s=_seconds(feed),
         user_stream_is_connected=user_stream.is_connected if user_stream else None,
         user_stream_age_s=_seconds(user_stream),
-        unprotected_symbols=unprotected,
+        unprotected_symbols=unprotected_symbols(now=now),
         weight_ratio=api.weight_ratio if api else None,
         error_ratio=api.errors_ratio if api else None,
         processes=frozenset(process.name for process in reading.processes) if reading else frozenset(),
+        reconcile=_reconcile_inputs(ledger.reconcile_figures(now=now)),
+    )
+
+
+def _reconcile_inputs(newest: ledger.ReconcileFigures | None) -> rules.ReconcileInputs | None:
+    if newest is None:
+        return None
+    return rules.ReconcileInputs(
+        age_s=newest["age_s"],
+        different_assets=tuple(each["asset"] for each in newest["differences"]),
+        unknown_orders=newest["unknown_orders"],
+        missing_symbols=ledger.list_lacking(),
     )
 
 

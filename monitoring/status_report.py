@@ -15,12 +15,12 @@ import psutil
 from django.conf import settings
 
 from monitoring import live, rules
-from monitoring.snapshot import bids_of, health_inputs, stream_json, unprotected_symbols
+from monitoring.snapshot import bids_of, health_inputs, stream_json
 from trading import events
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms
 from trading.domain.workers import WorkerState
-from trading.selectors import limits, overview, trades, workers
+from trading.selectors import ledger, limits, overview, trades, workers
 from trading.selectors.limits import LimitFigures
 from trading.selectors.live import ApiFigures, LiveReading
 
@@ -30,7 +30,7 @@ MIB = 1024 * 1024
 def build_status(*, now: datetime) -> dict[str, Any]:
     """Give the status; amounts are exact text, `alerts` are the points that health loses at this moment."""
     reading = live.read(now=now)
-    health = rules.judge(health_inputs(reading, unprotected=unprotected_symbols(now=now)))
+    health = rules.judge(health_inputs(reading, now=now))
     return {
         "health": health.score,
         "unknown": list(health.unknown),
@@ -45,6 +45,7 @@ def build_status(*, now: datetime) -> dict[str, Any]:
         "user_stream": stream_json(reading.user_stream if reading else None),
         "api": asdict(reading.api if reading else ApiFigures()),
         "cache": {"hit_ratio": reading.cache_hit_ratio if reading else None},
+        "reconcile": ledger.reconcile_figures(now=now),
         "alerts": [asdict(loss) for loss in health.losses],
         "processes": _processes(reading),
         "unprotected_s_total": round(trades.unprotected_s_total(now=now), 3),
@@ -117,6 +118,7 @@ def to_text(status: Mapping[str, Any]) -> str:
         f"feed         {_stream_line(status['feed'])}",
         f"user stream  {_stream_line(status['user_stream'])}",
         f"api          {_api_line(status['api'])}",
+        f"reconcile    {_reconcile_line(status['reconcile'])}",
         f"unprotected  {status['unprotected_s_total']} s in all trades so far",
         f"orders       {_counts(status['orders'])}",
         f"closed       {status['closed_trades']} trades",
@@ -183,6 +185,15 @@ def _stream_line(stream: Mapping[str, Any] | None) -> str:
         return "not known"
     state = "connected" if stream["connected"] else "NOT CONNECTED"
     return f"{state}, newest message {_known(stream['age_ms'])} ms old, up {_percent(stream['uptime_ratio'])}"
+
+
+def _reconcile_line(newest: Mapping[str, Any] | None) -> str:
+    if newest is None:
+        return "none has ended yet"
+    differs = ", ".join(f"{each['difference']} {each['asset']}" for each in newest["differences"])
+    found = "clean" if newest["clean"] else f"NOT CLEAN: {newest['unknown_orders']} unknown orders"
+    foreign = f", {newest['foreign_orders']} foreign orders" if newest["foreign_orders"] else ""
+    return f"{found}{f', differs by {differs}' if differs else ''}{foreign}, {newest['age_s']:.0f} s ago"
 
 
 def _api_line(api: Mapping[str, Any]) -> str:

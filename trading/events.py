@@ -57,6 +57,7 @@ class TradePayload(TypedDict):
     state: str
     protection: str
     qty: str
+    missing_qty: str
     avg_entry_price: str
     avg_exit_price: str
     entry_notional: str
@@ -65,6 +66,8 @@ class TradePayload(TypedDict):
     stop_price: str
     fees: str | None
     realised_pnl: str | None
+    entry_slippage_bps: str | None
+    exit_slippage_bps: str | None
     decision_reason: str
     exit_reason: str
     opened_at_ms: int | None
@@ -200,6 +203,7 @@ def trade_payload(trade: Trade) -> TradePayload:
         state=str(trade.state),
         protection=str(trade.protection),
         qty=_text(trade.qty),
+        missing_qty=_text(trade.missing_qty),
         avg_entry_price=_text(trade.avg_entry_price),
         avg_exit_price=_text(trade.avg_exit_price),
         entry_notional=_text(trade.entry_notional),
@@ -208,6 +212,8 @@ def trade_payload(trade: Trade) -> TradePayload:
         stop_price=_text(trade.stop_price),
         fees=_known(trade.fees),
         realised_pnl=_known(trade.realised_pnl),
+        entry_slippage_bps=_known(trade.entry_slippage_bps),
+        exit_slippage_bps=_known(trade.exit_slippage_bps),
         decision_reason=trade.decision_reason,
         exit_reason=str(trade.exit_reason),
         opened_at_ms=_moment(trade.opened_at),

@@ -19,9 +19,16 @@ from django.urls import reverse
 from trading import bootstrap
 from trading.domain.ports import VenueError
 from trading.services import blacklist, workers
+from trading.services.ledger import NothingToAccept
 
 OPERATE = "trading.operate_worker"
-REFUSALS = (workers.NotAllowedNow, workers.WorkerNotFound, blacklist.NotBarred, VenueError)
+REFUSALS = (
+    workers.NotAllowedNow,
+    workers.WorkerNotFound,
+    blacklist.NotBarred,
+    NothingToAccept,
+    VenueError,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import TabularInline
@@ -43,6 +45,10 @@ class OrderInline(TabularInline):  # type: ignore[misc]  # comes without types
         return False
 
 
+def _bps(value: Decimal | None) -> str:
+    return "–" if value is None else f"{value:+.1f}"
+
+
 @admin.register(Trade)
 class TradeAdmin(LedgerAdmin):
     """All trades with their orders."""
@@ -54,6 +60,7 @@ class TradeAdmin(LedgerAdmin):
         "worker",
         "pnl",
         "exit_reason",
+        "slippage",
         "shown_qty",
         "protected",
         "opened",
@@ -79,10 +86,16 @@ class TradeAdmin(LedgerAdmin):
             return "open"
         return signed(trade.realised_pnl, trade.quote_asset)
 
+    @column("Slippage in / out (bps)")
+    def slippage(self, trade: Trade) -> str:
+        """Give how much worse than decided it was bought and sold; better is negative."""
+        return f"{_bps(trade.entry_slippage_bps)} / {_bps(trade.exit_slippage_bps)}"
+
     @column("Held")
     def shown_qty(self, trade: Trade) -> str:
         """Give what is held now."""
-        return f"{number(trade.qty)} {trade.base_asset}" if trade.qty else "–"
+        lacks = f", {number(trade.missing_qty)} of it taken by others" if trade.missing_qty else ""
+        return f"{number(trade.qty)} {trade.base_asset}{lacks}" if trade.qty else "–"
 
     @column("Protection", label={"unprotected": "danger", "protected": "success"})
     def protected(self, trade: Trade) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from trading.domain.values import to_text
-from trading.models import BlacklistEntry, FillRow, JournalEntry, Order, Trade, Worker
+from trading.models import BlacklistEntry, ExternalChange, FillRow, JournalEntry, Order, Trade, Worker
 
 CHUNK = 2000
 # A spreadsheet takes a cell that begins so for a formula and runs it.
@@ -45,8 +45,9 @@ EXPORTS: dict[str, Export] = {
         _columns(
             "id key worker=worker.name version=version.number symbol base_asset quote_asset state protection"
             " candle_open_at decided_at decision_reason decision_price decision_age_ms opened_at closed_at"
-            " exit_reason qty dust_qty avg_entry_price avg_exit_price entry_notional exit_notional"
-            " take_profit_price stop_price fees realised_pnl unprotected_s"
+            " exit_reason qty dust_qty missing_qty avg_entry_price avg_exit_price entry_notional"
+            " exit_notional take_profit_price stop_price exit_decision_price entry_slippage_bps"
+            " exit_slippage_bps fees realised_pnl unprotected_s"
         ),
         moment="decided_at",
         related=("worker", "version"),
@@ -87,6 +88,11 @@ EXPORTS: dict[str, Export] = {
         BlacklistEntry,
         _columns("id symbol reason note evidence created_at created_by expires_at lifted_at lifted_by"),
         moment="created_at",
+    ),
+    "external": Export(
+        ExternalChange,
+        _columns("id ref kind asset amount happened_at booked_at booked_by note"),
+        moment="happened_at",
     ),
     "journal": Export(
         JournalEntry,

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from trading.domain.executions import AssetBalance
 from trading.domain.orders import OrderStatus
-from trading.domain.values import ZERO, to_text
+from trading.domain.values import ZERO, to_decimal, to_text
 from trading.models import Balance, Order, Trade
 from trading.selectors.trades import OPEN_STATE_NAMES
 from trading.services import journal, ledger
@@ -33,6 +33,15 @@ class Difference:
     def amount(self) -> Decimal:
         """What the venue holds more; negative where it holds less."""
         return self.venue - self.ledger
+
+    def __str__(self) -> str:
+        ours, theirs = to_text(self.ledger), to_text(self.venue)
+        return f"{self.asset}: ledger {ours}, venue {theirs}, difference {to_text(self.amount)}"
+
+    @classmethod
+    def from_json(cls, figures: Mapping[str, str]) -> "Difference":
+        """Read what `to_json` wrote."""
+        return cls(figures["asset"], to_decimal(figures["ledger"]), to_decimal(figures["venue"]))
 
     def to_json(self) -> dict[str, str]:
         """Give the figures as text."""
@@ -101,8 +110,8 @@ def _add_missing_assets(balances: Mapping[str, AssetBalance], *, desk: Desk) -> 
     Balance.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def mark_missing(comparison: Comparison, *, certain: Collection[str], desk: Desk) -> list[int]:
-    """Keep on each open trade what of it the account no longer holds. Gives the trades that lack something.
+def mark_missing(comparison: Comparison, *, certain: Collection[str], desk: Desk) -> None:
+    """Keep on each open trade what of it the account no longer holds.
 
     The fold over the fills stays the truth of what was bought; what others took is never sold by us. Of
     several trades of one asset the newest lack it first.
@@ -113,7 +122,6 @@ def mark_missing(comparison: Comparison, *, certain: Collection[str], desk: Desk
     trades_of: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
     for pk, (asset, qty) in sorted(comparison.held.items(), reverse=True):
         trades_of[asset].append((pk, qty))
-    lacking: list[int] = []
     for asset, trades in trades_of.items():
         if asset not in comparison.venue or asset not in certain or _is_in_doubt([pk for pk, _ in trades]):
             continue
@@ -122,9 +130,6 @@ def mark_missing(comparison: Comparison, *, certain: Collection[str], desk: Desk
             missing = min(short, qty)
             short -= missing
             _mark(pk, qty, missing, venue_total=comparison.venue[asset], desk=desk)
-            if missing:
-                lacking.append(pk)
-    return lacking
 
 
 def _is_in_doubt(trade_ids: Collection[int]) -> bool:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from trading.domain.orders import UNRESOLVED, OrderStatus
 from trading.domain.values import to_decimal
@@ -46,7 +47,6 @@ class ReconcileReport:
     unknown_orders: int = 0
     foreign: list[ForeignOrder] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
-    lacking: list[int] = field(default_factory=list)
 
     @property
     def foreign_orders(self) -> int:
@@ -66,7 +66,7 @@ def run(*, desk: Desk, reason: str) -> ReconcileReport:
     _settle_orders(report, desk=desk)
     comparison = _explain(compare(desk=desk), report, last, desk=desk)
     report.differences = list(comparison.differences)
-    report.lacking = mark_missing(comparison, certain=_certain(comparison, now=desk.clock()), desk=desk)
+    mark_missing(comparison, certain=_certain(comparison, now=desk.clock()), desk=desk)
     fee_values.fill_in(desk=desk)
     report.fills_added = FillRow.objects.filter(pk__gt=last_fill).count()
     report.unknown_orders = Order.objects.filter(status=OrderStatus.SUBMITTED.value).count()
@@ -135,17 +135,24 @@ def _certain(comparison: Comparison, *, now: datetime) -> set[str]:
     return set(comparison.venue) - doubtful
 
 
-def accept(asset: str, *, actor: str, reason: str, desk: Desk) -> tuple[ExternalChange, ReconcileReport]:
+def accept(
+    asset: str, *, actor: str, reason: str, desk: Desk, expected: Decimal | None = None
+) -> tuple[ExternalChange, ReconcileReport]:
     """Reconcile, and book what still differs of one asset as accepted by the operator; then compare again.
 
+    Args:
+        expected: What the operator was shown and agreed to; None accepts whatever differs.
+
     Raises:
-        NothingToAccept: The asset does not differ (any more).
+        NothingToAccept: The asset does not differ (any more), or by another amount than was shown.
         VenueError: The venue could not be asked; nothing was accepted.
     """
     asked_at = desk.venue.server_time()
     differences = {each.asset: each for each in run(desk=desk, reason="accept").differences}
     if asset not in differences:
         raise ledger.NothingToAccept(f"{asset} does not differ")
+    if expected not in (None, differences[asset].amount):
+        raise ledger.NothingToAccept(f"{differences[asset]}, which is not what was shown: look again")
     change = ledger.accept_difference(
         asset, differences[asset].amount, at=asked_at, actor=actor, reason=reason, now=desk.clock()
     )

@@ -212,7 +212,7 @@ function drawClosedTrades() {
   const count = state.figures.reduce((sum, row) => sum + row.trades, 0);
   byId("closed-count").textContent = count ? count.toLocaleString("en-US") : "";
   if (!state.closedTrades.length) { fill("closed-trades", el("tbody", {}, el("tr", {}, el("td", {}, empty("No trade was closed yet."))))); return; }
-  const head = el("thead", {}, el("tr", {}, ...["Symbol", "PnL after fees", "Return", "Exit", "Held", "Entry", "Exit price", "Closed"].map((text) => el("th", { scope: "col" }, text))));
+  const head = el("thead", {}, el("tr", {}, ...["Symbol", "PnL after fees", "Return", "Exit", "Held", "Entry", "Exit price", "Slippage in / out", "Closed"].map((text) => el("th", { scope: "col" }, text))));
   fill("closed-trades", head, el("tbody", {}, ...state.closedTrades.map(closedTrade)));
 }
 
@@ -227,7 +227,12 @@ function closedTrade(trade) {
     el("td", {}, trade.opened_at_ms ? durationText(trade.closed_at_ms - trade.opened_at_ms) : "?"),
     el("td", { class: "number" }, priceText(trade.avg_entry_price, step)),
     el("td", { class: "number" }, priceText(trade.avg_exit_price, step)),
+    el("td", { class: "number", title: "Worse than decided, in bps; better is negative" }, `${slippage(trade.entry_slippage_bps)} / ${slippage(trade.exit_slippage_bps)}`),
     el("td", {}, moment(trade.closed_at_ms)));
+}
+
+function slippage(bps) {
+  return bps === null ? "?" : minus(Number(bps), 1);
 }
 
 /* ---------- workers ---------- */

@@ -13,13 +13,13 @@ from tests.support.desk import Scene
 from tests.support.trading import a_worker, turn
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms, to_text
-from trading.models import JournalEntry, Trade, TradingControl
-from trading.services import control, limits
+from trading.models import JournalEntry, ReconcileRun, Trade, TradingControl
+from trading.services import control, limits, reconcile
 
 pytestmark = pytest.mark.usefixtures("always", "redis_client")
 STATUS_FIELDS = {
     "health", "venue", "workers", "open_trades", "closed_trades", "orders", "feed", "user_stream", "api",
-    "cache", "alerts", "processes", "unprotected_s_total",
+    "cache", "alerts", "processes", "unprotected_s_total", "reconcile",
 }  # fmt: skip
 
 
@@ -123,10 +123,30 @@ def test_status_has_every_field_and_calls_a_dead_stack_unhealthy(
     assert answer["feed"] is None
 
 
+def test_status_tells_what_the_newest_reconcile_found(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.engine.adjust_balance("USDT", Decimal("-250"))
+    reconcile.run(desk=site.desk, reason="test")
+    ReconcileRun.objects.update(at=live.utc_now())
+
+    answer, _ = status(capsys)
+
+    found = answer["reconcile"]
+    assert isinstance(found, dict)
+    assert (found["clean"], found["unknown_orders"], found["foreign_orders"]) == (False, 0, 0)
+    assert found["differences"] == [
+        {"asset": "USDT", "ledger": "10000", "venue": "9750", "difference": "-250"}
+    ]
+    assert found["age_s"] < 60
+    assert "LEDGER_DIFFERS" in str(answer["alerts"])
+
+
 def test_status_is_fine_when_streams_and_processes_report(
     site: Scene, capsys: pytest.CaptureFixture[str], redis_client: redis.Redis
 ) -> None:
     now_ms = to_ms(live.utc_now())
+    ReconcileRun.objects.update(at=live.utc_now())
     stream = {"connected": True, "last_message_ms": now_ms, "uptime_ratio": 1.0, "reconnects": 0}
     for key in ("fc:feed", "fc:user_stream"):
         redis_client.set(key, json.dumps(stream))

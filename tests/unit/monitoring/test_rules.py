@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from monitoring.rules import HealthInputs, judge
+from monitoring.rules import HealthInputs, ReconcileInputs, judge
 
+CLEAN = ReconcileInputs(age_s=30.0, different_assets=(), unknown_orders=0, missing_symbols=())
 FINE = HealthInputs(
     is_reading=True,
     feed_is_connected=True,
@@ -17,6 +18,7 @@ FINE = HealthInputs(
     weight_ratio=0.1,
     error_ratio=0.0,
     processes=frozenset({"feed", "executions", "trader", "beat", "web"}),
+    reconcile=CLEAN,
 )
 
 
@@ -37,6 +39,10 @@ def test_nothing_wrong_is_100() -> None:
         ({"processes": FINE.processes - {"trader"}}, "PROCESS_MISSING"),
         ({"unprotected_symbols": ("BTCUSDT",)}, "POSITION_UNPROTECTED"),
         ({"is_reading": False}, "REDIS_SILENT"),
+        ({"reconcile": replace(CLEAN, age_s=200.0)}, "RECONCILE_AGE"),
+        ({"reconcile": replace(CLEAN, different_assets=("BTC",))}, "LEDGER_DIFFERS"),
+        ({"reconcile": replace(CLEAN, unknown_orders=1)}, "ORDERS_UNKNOWN"),
+        ({"reconcile": replace(CLEAN, missing_symbols=("BTCUSDT",))}, "POSITION_MISSING"),
     ],
 )
 def test_each_fault_lowers_the_score_and_is_named(changes: dict[str, Any], code: str) -> None:
@@ -73,6 +79,13 @@ def test_what_nobody_knows_is_said_and_is_not_fine() -> None:
 
     assert health.unknown == ("FEED", "PRICE_AGE")
     assert health.score <= 60
+
+
+def test_without_a_reconcile_nobody_knows_whether_the_ledger_agrees() -> None:
+    health = judge(replace(FINE, reconcile=None))
+
+    assert (health.score, health.unknown) == (60, ("RECONCILE_AGE",))
+    assert [loss.code for loss in health.losses] == ["RECONCILE_AGE"]
 
 
 def test_an_error_ratio_that_is_not_known_yet_takes_nothing() -> None:

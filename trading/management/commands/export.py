@@ -31,7 +31,7 @@ def read_moment(text: str) -> datetime:
 class Command(BaseCommand):
     """Write one ledger to standard output."""
 
-    help = "Exports trades, orders, fills, workers, blacklist or journal as CSV or JSON."
+    help = "Exports trades, orders, fills, external changes, workers, blacklist or journal as CSV or JSON."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""

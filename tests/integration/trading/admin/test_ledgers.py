@@ -14,12 +14,21 @@ from django.test.utils import CaptureQueriesContext
 from tests.support.builders import NOON
 from tests.support.desk import Scene
 from tests.support.trading import a_worker, turn
-from trading.models import BlacklistEntry, FillRow, JournalEntry, Order, Trade, Worker
+from trading.models import (
+    BlacklistEntry,
+    ExternalChange,
+    FillRow,
+    JournalEntry,
+    Order,
+    ReconcileRun,
+    Trade,
+    Worker,
+)
 from trading.selectors.exports import EXPORTS
-from trading.services import blacklist
+from trading.services import blacklist, reconcile
 
 pytestmark = pytest.mark.usefixtures("always")
-PAGES = ("worker", "trade", "order", "fillrow", "blacklistentry", "journalentry")
+PAGES = ("worker", "trade", "order", "fillrow", "blacklistentry", "journalentry", "externalchange")
 KINDS = {
     "worker": "workers",
     "trade": "trades",
@@ -27,6 +36,7 @@ KINDS = {
     "fillrow": "fills",
     "blacklistentry": "blacklist",
     "journalentry": "journal",
+    "externalchange": "external",
 }
 
 
@@ -56,6 +66,9 @@ def add_rows(number: int) -> None:
         BlacklistEntry.objects.create(symbol=f"S{index}", reason="X", created_at=NOON, created_by="o")
         JournalEntry.objects.create(at=NOON, actor="o", action="a", subject="s")
         Worker.objects.create(name=f"w{index}", created_at=NOON, state_changed_at=NOON, version=trade.version)
+        ExternalChange.objects.create(
+            ref=f"r{index}", kind="FILL", asset="BTC", amount=1, happened_at=NOON, booked_at=NOON
+        )
 
 
 def count_queries(client: Client, path: str) -> int:
@@ -110,6 +123,43 @@ def test_an_exported_price_is_exact_and_a_formula_is_defused(ledger: Scene, oper
 
     assert Decimal(trades[0]["take_profit_price"]) == Trade.objects.get().take_profit_price
     assert "'=1+1" in barred.content.decode()
+
+
+def test_a_difference_is_accepted_through_the_confirm_page(site: Scene, operator: Client) -> None:
+    site.engine.adjust_balance("USDT", Decimal(250))
+    reconcile.run(desk=site.desk, reason="test")
+    chosen = {"action": "accept", "_selected_action": [ReconcileRun.objects.latest("pk").pk]}
+    page = operator.post("/admin/trading/reconcilerun/", chosen, follow=True)
+    assert "USDT: ledger 10000, venue 10250, difference 250" in page.content.decode()
+
+    operator.post(page.redirect_chain[-1][0], {"confirmed": "yes", "reason": "mine"})
+
+    change = ExternalChange.objects.latest("pk")
+    assert (change.kind, change.amount) == ("ACCEPTED", 250)
+    assert (change.booked_by, change.note) == ("operator", "accepted by operator: mine")
+    assert not ReconcileRun.objects.latest("pk").differences
+    assert "clean" in operator.get("/admin/trading/reconcilerun/").content.decode()
+
+
+def test_a_difference_that_has_grown_since_it_was_shown_is_not_accepted(
+    site: Scene, operator: Client
+) -> None:
+    site.engine.adjust_balance("USDT", Decimal(250))
+    reconcile.run(desk=site.desk, reason="test")
+    shown = ReconcileRun.objects.latest("pk").pk
+    site.engine.adjust_balance("USDT", Decimal(-5_000))
+    reconcile.run(desk=site.desk, reason="test")
+
+    path = f"/admin/trading/reconcilerun/accept/?run={shown}"
+    response = operator.post(path, {"confirmed": "yes"}, follow=True)
+
+    assert "which is not what was shown: look again" in response.content.decode()
+    assert not ExternalChange.objects.filter(ref__startswith="accepted:").exists()
+
+
+def test_a_viewer_accepts_no_difference(site: Scene, viewer: Client) -> None:
+    assert viewer.get("/admin/trading/reconcilerun/").status_code == 200
+    assert viewer.post("/admin/trading/reconcilerun/accept/", {"confirmed": "yes"}).status_code == 403
 
 
 def test_a_symbol_is_barred_and_lifted_through_the_service(site: Scene, operator: Client) -> None:

@@ -12,7 +12,7 @@ from tests.support.desk import Scene
 from tests.support.trading import a_worker, turn
 from trading.domain.ports import VenueUnavailable
 from trading.domain.values import to_text
-from trading.models import Balance, FillRow, InstrumentRow, Trade
+from trading.models import Balance, ExternalChange, FillRow, InstrumentRow, Trade
 from trading.services import blacklist
 
 pytestmark = pytest.mark.usefixtures("always")
@@ -75,6 +75,43 @@ def test_reconcile_names_a_difference_and_exits_1(site: Scene, capsys: pytest.Ca
     difference = json.loads(capsys.readouterr().out)["differences"][0]
     assert ended.value.code == 1
     assert (difference["asset"], difference["difference"]) == ("USDT", "1000")
+
+
+def test_reconcile_accepts_what_the_operator_names(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    Balance.objects.filter(asset="USDT").update(ledger=Decimal(9_000))
+
+    call_command("reconcile", "--accept", "usdt", "--reason", "my deposit", "--json")
+
+    assert json.loads(capsys.readouterr().out)["clean"] is True
+    change = ExternalChange.objects.latest("pk")
+    assert (change.kind, change.asset, change.amount) == ("ACCEPTED", "USDT", 1000)
+    assert (change.booked_by, change.note) == ("command", "accepted by command: my deposit")
+
+
+def test_reconcile_says_in_one_line_that_there_is_nothing_to_accept(site: Scene) -> None:
+    with pytest.raises(CommandError, match=r"^BTC does not differ$") as caught:
+        call_command("reconcile", "--accept", "BTC")
+
+    assert caught.value.returncode == 1
+
+
+def test_reconcile_names_what_is_foreign_and_what_is_missing(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_worker(site)
+    turn(site)
+    site.engine.execute("openOrders.cancelAll", {"symbol": "BTCUSDT"})
+    site.engine.adjust_balance("BTC", Decimal("-0.5"))
+    order = {"symbol": "ETHUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+    site.quote("ETHUSDT", "50.00", "50.01")
+    site.engine.execute("order.place", {**order, "quantity": "1", "price": "49.00"})
+    site.pump()
+
+    call_command("reconcile")
+
+    said = capsys.readouterr().out
+    assert "FOREIGN          BUY 1 ETHUSDT at 49, id" in said
+    assert "MISSING          BTCUSDT" in said
 
 
 def test_reconcile_says_in_one_line_that_the_venue_is_away(
