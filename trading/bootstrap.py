@@ -134,6 +134,7 @@ def open_user_stream(on_event: OnEvent, on_resync: OnResync) -> UserStream:
         clock=utc_now,
         on_event=on_event,
         on_resync=on_resync,
+        on_blocked=Throttle(get_redis(), clock=utc_now).hold,
     )
 
 

@@ -53,6 +53,7 @@ class Ear:
         self.reports: list[ExecutionReport] = []
         self.balances: list[AssetBalance] = []
         self.resyncs: list[str] = []
+        self.blocked_s: list[float] = []
 
     def on_quote(self, texts: Sequence[str], _arrived_ms: int) -> None:
         self.quotes.append(texts)
@@ -107,6 +108,7 @@ def user_stream(server: PaperServer, ear: Ear, *, ping_every_s: float = 5.0) -> 
         clock=clock,
         on_event=ear.on_event,
         on_resync=ear.resyncs.append,
+        on_blocked=ear.blocked_s.append,
         ping_every_s=ping_every_s,
     )
 
@@ -222,6 +224,34 @@ async def test_a_lost_user_stream_subscribes_again_and_asks_to_reconcile(
         await until(lambda: bool(ear.reports))
 
     venue.close()
+
+
+async def test_a_ping_refused_for_its_weight_keeps_the_stream_and_waits(server: PaperServer) -> None:
+    ear = Ear()
+    stream = user_stream(server, ear, ping_every_s=0.05)
+
+    async with running(stream.run()):
+        await until(lambda: len(ear.resyncs) == 1)
+        server.arm("weight-spent")
+        await until(lambda: bool(ear.blocked_s))
+        status = stream.status()
+
+    assert 0 < ear.blocked_s[0] <= 60
+    assert (status["connected"], len(ear.resyncs)) == (True, 1)
+
+
+async def test_a_subscription_refused_for_its_weight_waits_before_the_next(server: PaperServer) -> None:
+    ear = Ear()
+    stream = user_stream(server, ear)
+    await asyncio.to_thread(server.signed, "GET", "time", {})  # the venue knows our address now
+    server.arm("weight-spent")
+
+    async with running(stream.run()):
+        await until(lambda: bool(ear.blocked_s))
+        await until(lambda: not stream.status()["connected"])
+
+    assert not ear.resyncs
+    assert stream.status()["reconnects"] == 0
 
 
 async def test_a_user_stream_without_answers_is_renewed(

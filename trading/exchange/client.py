@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -22,11 +22,11 @@ from binance.client import Client
 from binance.exceptions import BinanceAPIException
 from urllib3 import HTTPConnectionPool
 
-from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement
+from trading.domain.executions import ExecutionReport, Replacement
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle
 from trading.domain.orders import ListIntent, ListKind, OrderIntent
-from trading.domain.ports import Clock, VenueError
+from trading.domain.ports import Clock, VenueError, VenueUncertain
 from trading.domain.values import OrderRole, to_ms
 from trading.exchange import decode, decode_market, encode, faults
 from trading.exchange.money_questions import MoneyQuestions
@@ -39,10 +39,7 @@ log = logging.getLogger(__name__)
 # Weights of binance-spot-api-docs rest-api.md, read 2026-07.
 WEIGHT_ORDER = 1
 WEIGHT_QUERY = 4
-WEIGHT_FILLS = 5
-WEIGHT_FILLS_OF_SYMBOL = 20
 WEIGHT_OPEN_ORDERS = 80
-WEIGHT_ACCOUNT = 20
 WEIGHT_EXCHANGE_INFO = 20
 WEIGHT_STATISTICS = 80
 WEIGHT_KLINES = 2
@@ -149,6 +146,8 @@ class BinanceVenue(MoneyQuestions):
             call=CallClass.ENTRY if intent.role is OrderRole.ENTRY else CallClass.EXIT,
             orders=1,
         )
+        if report.client_order_id != intent.client_order_id:
+            raise VenueUncertain(f"the answer is about {report.client_order_id}, not about what was sent")
         return replace(report, request_left_at=self._left_at())
 
     def submit_list(self, intent: ListIntent) -> Sequence[ExecutionReport]:
@@ -210,39 +209,12 @@ class BinanceVenue(MoneyQuestions):
         # A cancel from elsewhere gives the order the cancel's id; it is still the one asked for.
         return replace(report, client_order_id=client_order_id or report.client_order_id)
 
-    def list_order_fills(self, symbol: str, venue_order_id: int) -> Sequence[Fill]:
-        """All fills of one order."""
-        params = {"symbol": symbol, "orderId": venue_order_id, "limit": 1000}
-        return self._ask_account(
-            lambda client: client._get("myTrades", True, data=params),
-            decode.account_fills,
-            weight=WEIGHT_FILLS,
-        )
-
-    def list_fills(self, symbol: str, *, since: datetime) -> Sequence[Fill]:
-        """Fills of the account on a symbol since a moment less than a day ago, foreign ones included."""
-        since_ms = to_ms(since) + int(self._model.timestamp_offset)
-        params = {"symbol": symbol, "startTime": since_ms, "limit": 1000}
-        return self._ask_account(
-            lambda client: client._get("myTrades", True, data=params),
-            decode.account_fills,
-            weight=WEIGHT_FILLS_OF_SYMBOL,
-        )
-
     def list_open_orders(self) -> Sequence[ExecutionReport]:
         """All open orders of the account, ours and foreign ones."""
         return self._ask_account(
             lambda client: client._get("openOrders", True, data={}),
             decode.open_orders,
             weight=WEIGHT_OPEN_ORDERS,
-        )
-
-    def balances(self) -> Sequence[AssetBalance]:
-        """Balances that are not zero."""
-        return self._ask_account(
-            lambda client: client._get("account", True, data={"omitZeroBalances": "true"}),
-            decode.account_balances,
-            weight=WEIGHT_ACCOUNT,
         )
 
     def instruments(self) -> Sequence[Instrument]:
@@ -356,6 +328,9 @@ class BinanceVenue(MoneyQuestions):
             self._synced_s = None
         # Raised outside the handler: the library's error carries the signed request.
         raise fault
+
+    def _venue_moment(self, at: datetime) -> datetime:
+        return at + timedelta(milliseconds=float(self._model.timestamp_offset))
 
     def _left_at(self) -> datetime:
         """Tell when this thread's last answered request was handed to the socket."""

@@ -27,8 +27,19 @@ WATCH_EVERY_S = 0.5
 MAX_SILENCE_S = 60.0
 MAX_AGE_S = 23.5 * 3600  # the venue cuts at 24 h
 
+TOLD_TO_WAIT = (418, 429)
+DEFAULT_WAIT_S = 5.0  # where a refusal does not say how long
+
 OnOpen = Callable[[aiohttp.ClientWebSocketResponse], Awaitable[None]]
 OnText = Callable[[str | bytes, int], None]
+
+
+class ToldToWait(Exception):
+    """The venue refuses to serve us before a moment; coming back earlier earns a ban, or a longer one."""
+
+    def __init__(self, message: str, *, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 @dataclass(slots=True)
@@ -66,6 +77,7 @@ class SupervisedSocket:
         self._started_s = time.monotonic()
         self._opened_s = self._heard_s = 0.0
         self._connected_s = 0.0
+        self._not_before_s = 0.0
         self._closing: asyncio.Task[bool] | None = None
 
     @property
@@ -85,9 +97,14 @@ class SupervisedSocket:
             while True:
                 lived_s = await self._hold(session)
                 delay_s = FIRST_DELAY_S if lived_s >= SETTLED_S else delay_s
-                await asyncio.sleep(random.uniform(0.5, 1.0) * delay_s)
+                held_s = self._not_before_s - time.monotonic()
+                await asyncio.sleep(max(random.uniform(0.5, 1.0) * delay_s, held_s))
                 delay_s = min(delay_s * 2, MAX_DELAY_S)
                 self._status.reconnects += 1
+
+    def hold_back(self, wait_s: float) -> None:
+        """Make no new connection before so many seconds have passed: the venue said so."""
+        self._not_before_s = max(self._not_before_s, time.monotonic() + wait_s)
 
     def renew(self, reason: str) -> None:
         """Close the connection so that a new one is made; without one this does nothing."""
@@ -112,6 +129,8 @@ class SupervisedSocket:
             log.warning("socket_closed", extra={"socket": self.name, "code": ws.close_code})
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self._status.failures += 1
+            if isinstance(error, aiohttp.WSServerHandshakeError) and error.status in TOLD_TO_WAIT:
+                self.hold_back(_retry_after_s(error))
             log.warning("socket_failed", extra={"socket": self.name, "error": type(error).__name__})
         finally:
             lived_s = self._closed(opened_s)
@@ -141,6 +160,8 @@ class SupervisedSocket:
         try:
             await self._on_open(ws)
         except Exception as error:  # noqa: BLE001 -- the rim: whatever went wrong, a new connection is tried
+            if isinstance(error, ToldToWait):
+                self.hold_back(error.wait_s)
             log.warning(
                 "socket_opening_failed",
                 extra={"socket": self.name, "error": f"{type(error).__name__}: {error}"},
@@ -179,3 +200,8 @@ class SupervisedSocket:
         self._ws = None
         self._status.connected = False
         return lived_s
+
+
+def _retry_after_s(refusal: aiohttp.WSServerHandshakeError) -> float:
+    word = refusal.headers.get("Retry-After", "") if refusal.headers is not None else ""
+    return float(word) if word.isdigit() else DEFAULT_WAIT_S

@@ -171,6 +171,13 @@ class Throttle:
         except redis.RedisError as error:
             log.warning("throttle_without_redis", extra={"error": type(error).__name__})
 
+    def hold(self, seconds: float) -> None:
+        """Let nobody ask for anything for so long: the venue said so on another road than REST."""
+        try:
+            self._redis.set(f"{PREFIX}blocked", 0, px=max(int(seconds * 1000), 1))
+        except redis.RedisError as error:
+            log.warning("throttle_without_redis", extra={"error": type(error).__name__})
+
     def _run(self, share: float, *, weight: int, orders: int) -> str:
         with self._lock:
             learned, self._learned = self._learned, _Learned()

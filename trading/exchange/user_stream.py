@@ -25,8 +25,8 @@ from trading.exchange.decode import UserEvent, user_event
 from trading.exchange.fields import UnknownMessage, as_object, whole
 from trading.exchange.market_stream import SHUTDOWN
 from trading.exchange.signing import Signer
-from trading.exchange.sockets import SupervisedSocket
-from trading.exchange.ws_api import WsApi, WsApiLost, signed_params
+from trading.exchange.sockets import DEFAULT_WAIT_S, SupervisedSocket, ToldToWait
+from trading.exchange.ws_api import WsApi, WsApiLost, WsApiRefused, signed_params
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +38,19 @@ CONNECTED = "USER_STREAM_CONNECTED"
 UNREADABLE = "USER_STREAM_UNREADABLE"
 FOREIGN = "USER_STREAM_FOREIGN"
 ASK_FOR_MISSED_EVERY_S = 5.0
-
+CODE_TOO_MUCH = -1003
 
 OnEvent = Callable[[UserEvent], None]
 OnResync = Callable[[str], None]
+OnBlocked = Callable[[float], None]
 
 
 class UserStream:
     """Events of one account.
 
     `on_event` gets every decoded event in order. `on_resync` gets a reason code when events may have been
-    missed: everything before that moment must be asked for. Both must be quick.
+    missed: everything before that moment must be asked for. `on_blocked` gets the seconds for which the venue
+    told this address to ask for nothing. All must be quick.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class UserStream:
         clock: Clock,
         on_event: OnEvent,
         on_resync: OnResync,
+        on_blocked: OnBlocked,
         ping_every_s: float = PING_EVERY_S,
     ) -> None:
         self._api_key = api_key
@@ -67,6 +70,7 @@ class UserStream:
         self._clock = clock
         self._on_event = on_event
         self._on_resync = on_resync
+        self._on_blocked = on_blocked
         self._ping_every_s = ping_every_s
         self._api: WsApi | None = None
         self._subscription_id: int | None = None
@@ -95,17 +99,55 @@ class UserStream:
 
     async def _subscribe_and_ping(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         self._subscription_id = None
+        self._socket.is_expecting = True
         api = self._api = WsApi(ws, unknown=self.unknown)
-        timestamp_ms = await self._venue_ms(api)
-        params = signed_params({}, api_key=self._api_key, signer=self._signer, timestamp_ms=timestamp_ms)
-        result = await api.request("userDataStream.subscribe.signature", params, timeout_s=ANSWER_S)
-        self._subscription_id = whole(result, "subscriptionId")
+        try:
+            self._subscription_id = await self._subscribe(api)
+        except WsApiRefused as refusal:
+            wait_s = self._blocked_s(refusal)
+            if wait_s is None:
+                raise
+            self._on_blocked(wait_s)
+            raise ToldToWait(str(refusal), wait_s=wait_s) from refusal
         log.info("user_stream_subscribed", extra={"subscription_id": self._subscription_id})
         self._on_resync(CONNECTED)
         while True:
             await asyncio.sleep(self._ping_every_s)
-            # Raises when nothing comes back, which renews the connection.
+            await self._ping(api)
+
+    async def _subscribe(self, api: WsApi) -> int:
+        timestamp_ms = await self._venue_ms(api)
+        params = signed_params({}, api_key=self._api_key, signer=self._signer, timestamp_ms=timestamp_ms)
+        result = await api.request("userDataStream.subscribe.signature", params, timeout_s=ANSWER_S)
+        return whole(result, "subscriptionId")
+
+    async def _ping(self, api: WsApi) -> None:
+        """Ask for a sign of life; raises when nothing comes back, which renews the connection.
+
+        A ping that the venue refuses for its weight is a sign of life too: the events still come, only
+        questions must wait.
+        """
+        try:
             await api.request("ping", timeout_s=ANSWER_S)
+        except WsApiRefused as refusal:
+            wait_s = self._blocked_s(refusal)
+            if wait_s is None:
+                raise
+            log.warning("user_stream_told_to_wait", extra={"seconds": wait_s})
+            self._on_blocked(wait_s)
+            # Silence says nothing while we may not ask; the next answer does.
+            self._socket.is_expecting = False
+            await asyncio.sleep(wait_s)
+        else:
+            self._socket.is_expecting = True
+
+    def _blocked_s(self, refusal: WsApiRefused) -> float | None:
+        """Give how long the venue wants to hear nothing from us; None where it refused for another reason."""
+        if refusal.code != CODE_TOO_MUCH:
+            return None
+        if refusal.retry_at_ms is None:
+            return DEFAULT_WAIT_S
+        return max(refusal.retry_at_ms - to_ms(self._clock()), 0) / 1000
 
     async def _venue_ms(self, api: WsApi) -> int:
         """Give the venue's moment, half a round trip after it was told."""

@@ -24,9 +24,10 @@ Param = str | int
 class WsApiRefused(Exception):
     """The venue answered a request with an error."""
 
-    def __init__(self, method: str, *, code: int, message: str) -> None:
+    def __init__(self, method: str, *, code: int, message: str, retry_at_ms: int | None = None) -> None:
         super().__init__(f"{method}: code {code}: {message}")
         self.code = code
+        self.retry_at_ms = retry_at_ms
 
 
 class WsApiLost(ConnectionError):
@@ -40,6 +41,19 @@ def signed_params(
     full: dict[str, Param] = {**params, "apiKey": api_key, "timestamp": timestamp_ms}
     payload = "&".join(f"{name}={full[name]}" for name in sorted(full))
     return {**full, "signature": signer.sign(payload)}
+
+
+def _refusal(method: str, reply: Payload) -> WsApiRefused:
+    error = reply.get("error")
+    told: Payload = error if isinstance(error, dict) else {}
+    code, data = told.get("code"), told.get("data")
+    retry_at_ms = data.get("retryAfter") if isinstance(data, dict) else None
+    return WsApiRefused(
+        method,
+        code=code if isinstance(code, int) else 0,
+        message=str(told.get("msg", ""))[:200],
+        retry_at_ms=retry_at_ms if isinstance(retry_at_ms, int) else None,
+    )
 
 
 class WsApi:
@@ -69,9 +83,7 @@ class WsApi:
         finally:
             del self._waiting[request_id]
         if reply.get("status") != 200:
-            error = reply.get("error")
-            code, words = (error.get("code"), error.get("msg")) if isinstance(error, dict) else (0, "")
-            raise WsApiRefused(method, code=code if isinstance(code, int) else 0, message=str(words)[:200])
+            raise _refusal(method, reply)
         result = reply.get("result")
         return result if isinstance(result, dict) else {}
 

@@ -172,7 +172,11 @@ def _write_protection(trade: Trade, orders: Sequence[Order], *, at: datetime, in
         ),
         ZERO,
     )
-    trade.is_protected = needed > ZERO and covered >= needed
+    # What no order may carry needs none: say what a fee that fell left over beside the legs of a bracket.
+    rest = sellable_qty(trade) - covered
+    trade.is_protected = (
+        needed > ZERO and covered > ZERO and not instrument.is_sellable(rest, held_price(trade))
+    )
     if needed > ZERO and not trade.is_protected:
         trade.unprotected_since = trade.unprotected_since or at
     elif trade.unprotected_since is not None:

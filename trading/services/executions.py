@@ -217,8 +217,13 @@ def expire_unsent(orders: Sequence[Order], *, reason: str, now: datetime, status
     was = {order.pk: order.status for order in orders}
     with transaction.atomic():
         books = open_books({order.trade_id for order in orders})
+        # A claim locks orders without their trades: only the locked row tells who was first.
+        now_is = dict(
+            Order.objects.select_for_update().filter(pk__in=was).order_by("pk").values_list("pk", "status")
+        )
         for book in books.values():
             for order in book.orders:
+                order.status = now_is.get(order.pk, order.status)
                 if was.get(order.pk) != order.status:
                     continue
                 order.status, order.reason, order.closed_at = status.value, reason[:200], now

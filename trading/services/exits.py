@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Q
 
 from trading import events
 from trading.domain.entries import plan_exit
@@ -36,7 +37,8 @@ from trading.services.submit import NOT_ATTEMPTED, Recorded, record, submit, sub
 log = logging.getLogger(__name__)
 
 _UNRESOLVED = [status.value for status in UNRESOLVED]
-_CLEAR = frozenset(OrderStatus) - {OrderStatus.INITIALIZED, OrderStatus.SUBMITTED}
+_UNANSWERED = (OrderStatus.INITIALIZED.value, OrderStatus.SUBMITTED.value)
+_UNCLEAR = Q(status__in=_UNANSWERED) | Q(fills_missing=True)
 LONGEST_PAUSE_S = 60.0
 # Each step of an exit is decided by the answer to the one before; more are left to the next call.
 MAX_STEPS = 4
@@ -85,9 +87,10 @@ def _step(trade_id: int, quote: Quote | None, *, desk: Desk) -> bool:
     if TradeState(trade.state) is not TradeState.CLOSING:
         return False
     orders = list(Order.objects.filter(trade=trade).select_related("order_list").order_by("id"))
-    unclear = [order for order in orders if order.fills_missing or OrderStatus(order.status) not in _CLEAR]
+    unclear = [order for order in orders if order.fills_missing or order.status in _UNANSWERED]
     if unclear:
-        return settle(unclear, desk=desk)
+        settle(unclear, desk=desk)
+        return not Order.objects.filter(_UNCLEAR, trade=trade).exists()
     instrument = get_instrument(trade.symbol)
     held = [order for order in orders if order.status in _UNRESOLVED]
     if not instrument.is_sellable(sellable_qty(trade), _worth(trade, quote)):

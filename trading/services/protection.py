@@ -5,7 +5,7 @@ Where the symbol allows no order lists, a plain stop is placed and the target is
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -13,11 +13,11 @@ from django.db import IntegrityError, transaction
 from trading.domain.entries import ExitPrices, plan_protection, plan_stop
 from trading.domain.instrument import Instrument, ProtectionMode
 from trading.domain.market import Quote
-from trading.domain.orders import ON_BOOK, UNRESOLVED, OrderStatus, OrderType
-from trading.domain.ports import VenueRefused
+from trading.domain.orders import ON_BOOK, UNRESOLVED, OrderStatus, OrderType, Side
+from trading.domain.ports import VenueError, VenueRefused
 from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
-from trading.models import Order, Trade
+from trading.models import Balance, Order, Trade
 from trading.selectors.instruments import get_instrument
 from trading.services.conclusions import sellable_qty
 from trading.services.context import Desk
@@ -45,7 +45,8 @@ def protect_trade(trade_id: int, *, desk: Desk) -> bool:
     if any(order.status in _UNRESOLVED for order in orders):
         return _leave_orphan_target(trade, orders, desk=desk)
     quote = desk.market.quotes([trade.symbol]).get(trade.symbol)
-    reason = price_reached(trade, quote)
+    is_fresh = quote is not None and quote.age_s(desk.clock()) <= desk.limits.max_quote_age_s
+    reason = price_reached(trade, quote) if is_fresh else None
     if reason is not None:
         return exit_trade(trade.id, reason, desk=desk)
     if _is_too_early(orders, now=desk.clock()):
@@ -73,6 +74,42 @@ def protect_meanwhile(trade: Trade, *, desk: Desk) -> bool:
     return trade.is_protected
 
 
+def protect_in_doubt(trade: Trade, *, desk: Desk) -> bool:
+    """Protect a position whose sale or protection is unknown, before that is given up. Tells whether it is.
+
+    Only once that request can no longer reach the matching engine, and only where the balance says that it
+    did not: everything is still there, and nothing locks it. If it did after all, the venue refuses this
+    order for want of coins.
+    """
+    orders = _orders(trade)
+    now = desk.clock()
+    open_orders = [order for order in orders if order.status in _UNRESOLVED]
+    is_over = all(
+        order.status == OrderStatus.SUBMITTED.value
+        and order.side == Side.SELL.value
+        and now - (order.submitted_at or now) > timedelta(seconds=desk.limits.arrival_s)
+        for order in open_orders
+    )
+    if trade.is_protected or not open_orders or not is_over or _is_too_early(orders, now=now):
+        return trade.is_protected
+    try:
+        if not _is_all_there(trade, desk=desk):
+            return False
+    except VenueError as error:
+        log.warning("trade.balance_unknown: %s", error, extra={"trade_id": trade.id})
+        return False
+    _protect(trade, desk=desk, beside={order.pk for order in open_orders})
+    trade.refresh_from_db()
+    return trade.is_protected
+
+
+def _is_all_there(trade: Trade, *, desk: Desk) -> bool:
+    """Tell whether the account holds exactly what the ledger says of the base asset, free to be sold."""
+    ledger = Balance.objects.filter(asset=trade.base_asset).values_list("ledger", flat=True).first()
+    held = {each.asset: each for each in desk.venue.balances()}.get(trade.base_asset)
+    return held is not None and held.total == ledger and held.free >= sellable_qty(trade)
+
+
 def _orders(trade: Trade) -> list[Order]:
     return list(Order.objects.filter(trade=trade).order_by("id"))
 
@@ -96,9 +133,13 @@ def _is_too_early(orders: Sequence[Order], *, now: datetime) -> bool:
     return now - failed[-1].created_at < timedelta(seconds=pause_s)
 
 
-def _protect(trade: Trade, *, desk: Desk) -> object:
-    """Record and send the next protection; gives the venue's answer, None where there was none."""
-    recorded = _record_protection(trade, get_instrument(trade.symbol), now=desk.clock())
+def _protect(trade: Trade, *, desk: Desk, beside: Collection[int] = ()) -> object:
+    """Record and send the next protection; gives the venue's answer, None where there was none.
+
+    Args:
+        beside: Orders of the trade whose end is unknown, and which may stay so.
+    """
+    recorded = _record_protection(trade, get_instrument(trade.symbol), beside=beside, now=desk.clock())
     if recorded is None:
         return None
     return submit(recorded, venue=desk.venue, market=desk.market, clock=desk.clock)
@@ -119,7 +160,7 @@ def _leave_orphan_target(trade: Trade, orders: Sequence[Order], *, desk: Desk) -
 
 
 def is_stop_passed(trade: Trade, quote: Quote | None) -> bool:
-    """Tell whether the market fell through a stop-limit order without filling it: it protects nothing then."""
+    """Tell whether the market fell through a stop-limit order without filling it: nothing is protected."""
     if quote is None or not quote.is_sane or TradeState(trade.state) is not TradeState.OPEN:
         return False
     stops = Order.objects.filter(
@@ -142,13 +183,15 @@ def price_reached(trade: Trade, quote: Quote | None) -> ExitReason | None:
     return None
 
 
-def _record_protection(trade: Trade, instrument: Instrument, *, now: datetime) -> Recorded | None:
+def _record_protection(
+    trade: Trade, instrument: Instrument, *, beside: Collection[int], now: datetime
+) -> Recorded | None:
     """Record the next protection, once: its attempt number is how many stops there were."""
     with transaction.atomic():
         locked = Trade.objects.select_for_update().select_related("version").get(pk=trade.pk)
         if TradeState(locked.state) not in (TradeState.OPEN, TradeState.CLOSING):
             return None
-        if Order.objects.filter(trade=locked, status__in=_UNRESOLVED).exists():
+        if Order.objects.filter(trade=locked, status__in=_UNRESOLVED).exclude(pk__in=beside).exists():
             return None
         attempt = Order.objects.filter(trade=locked, role=OrderRole.STOP.value).count() + 1
         trailing = locked.version.trailing_bps if instrument.trailing_allowed else 0

@@ -20,7 +20,7 @@ from decimal import Decimal
 from django.db.models import Q
 
 from trading.domain.executions import ExecutionReport
-from trading.domain.orders import CLOSED, UNRESOLVED, OrderStatus, Side
+from trading.domain.orders import CLOSED, OPEN, UNRESOLVED, OrderStatus, Side
 from trading.domain.ports import OrderNotFound, VenueError
 from trading.domain.values import ONE, ZERO
 from trading.models import Balance, Order
@@ -86,6 +86,26 @@ def resolve_orders(orders: Iterable[Order], *, desk: Desk) -> int:
             ask_at = desk.clock() + timedelta(seconds=pause_s)
             Order.objects.filter(pk=order.pk).update(asked=order.asked + 1, ask_at=ask_at)
     return ended
+
+
+def check_resting(*, desk: Desk) -> int:
+    """Look whether the orders that should rest at the venue do, by one question. Gives how many ended.
+
+    Those that are not among the open ones are asked for singly: a fresh one may not be listed yet.
+    """
+    resting = list(Order.objects.filter(status__in=[status.value for status in OPEN]).order_by("id"))
+    if not resting:
+        return 0
+    try:
+        listed = {each.client_order_id: each for each in desk.venue.list_open_orders()}
+    except VenueError as error:
+        log.warning("orders.not_listed: %s", error)
+        return 0
+    ours = [listed[order.client_order_id] for order in resting if order.client_order_id in listed]
+    apply_reports(ours, now=desk.clock(), market=desk.market)
+    check = AbsenceCheck(desk)
+    missing = [order for order in resting if order.client_order_id not in listed]
+    return sum([resolve_order(order, desk=desk, check=check) for order in missing])
 
 
 def resolve_order(order: Order, *, desk: Desk, check: "AbsenceCheck | None" = None) -> bool:

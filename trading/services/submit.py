@@ -109,7 +109,7 @@ def claim(recorded: Sequence[Recorded], *, now: datetime) -> list[Recorded]:
     ids = [order.id for each in recorded for order in each.orders]
     initialized = Order.objects.filter(id__in=ids, status=OrderStatus.INITIALIZED.value)
     with transaction.atomic():
-        won = set(initialized.select_for_update().values_list("id", flat=True))
+        won = set(initialized.select_for_update().order_by("pk").values_list("id", flat=True))
         Order.objects.filter(id__in=won).update(status=OrderStatus.SUBMITTED.value, submitted_at=now)
     claimed = [each for each in recorded if all(order.id in won for order in each.orders)]
     for each in claimed:

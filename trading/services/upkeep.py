@@ -31,17 +31,26 @@ from trading.services.limits import watch_daily_loss
 from trading.services.protection import (
     is_stop_passed,
     price_reached,
+    protect_in_doubt,
     protect_meanwhile,
     protect_trade,
     supervise_trade,
 )
-from trading.services.resolve import AbsenceCheck, list_doubtful, resolve_order, resolve_orders
+from trading.services.resolve import (
+    AbsenceCheck,
+    check_resting,
+    list_doubtful,
+    resolve_order,
+    resolve_orders,
+)
 
 log = logging.getLogger(__name__)
 
 
 # Rules and balances that made the venue refuse a sale, or a halt, are read anew this often at most.
 LOOKED_AT_MOST_EVERY = timedelta(seconds=10)
+# A stream that swallows an event shows no gap: resting orders are looked at this often (weight 80).
+RESTING_AGE = timedelta(seconds=6)
 # An exit that the price has passed is asked for this often at most, where the venue has not told of it.
 PASSED_AGE = timedelta(seconds=2)
 
@@ -64,7 +73,7 @@ def run(*, desk: Desk) -> Round:
     _guard("orders", lambda: _resolve(result, desk=desk))
     trades = [trade for trade in list_open() if trade.state != TradeState.OPENING.value]
     _guard("rules", lambda: _look_closer(trades, desk=desk))
-    quotes = desk.market.quotes([trade.symbol for trade in trades])
+    quotes = _fresh_quotes([trade.symbol for trade in trades], desk=desk)
     result.looked_at = len(trades)
     for trade in trades:
         # One trade's trouble must not keep the others unprotected.
@@ -86,11 +95,20 @@ def run_triggers(symbols: list[str], *, desk: Desk) -> Round:
     """Look after the open trades of symbols whose watched price was crossed."""
     wanted = set(symbols)
     trades = [trade for trade in list_open() if trade.symbol in wanted]
-    quotes = desk.market.quotes(symbols)
+    quotes = _fresh_quotes(symbols, desk=desk)
     result = Round(looked_at=len(trades))
     for trade in trades:
         _look_after(trade, quotes.get(trade.symbol), result, desk=desk)
     return result
+
+
+def _fresh_quotes(symbols: Sequence[str], *, desk: Desk) -> dict[str, Quote]:
+    """Give the quotes that are young enough to act upon; a dead feed moves nothing."""
+    now = desk.clock()
+    quotes = desk.market.quotes(symbols)
+    return {
+        symbol: quote for symbol, quote in quotes.items() if quote.age_s(now) <= desk.limits.max_quote_age_s
+    }
 
 
 def _watch_limits(*, desk: Desk) -> None:
@@ -99,6 +117,9 @@ def _watch_limits(*, desk: Desk) -> None:
 
 def _resolve(result: Round, *, desk: Desk) -> None:
     result.resolved = resolve_orders(list_doubtful(now=desk.clock()), desk=desk)
+    if _is_older(desk.watch.open_orders_at, now=desk.clock(), age=RESTING_AGE):
+        desk.watch.open_orders_at = desk.clock()
+        result.resolved += check_resting(desk=desk)
 
 
 def _look_after(trade: Trade, quote: Quote | None, result: Round, *, desk: Desk) -> None:
@@ -108,7 +129,7 @@ def _look_after(trade: Trade, quote: Quote | None, result: Round, *, desk: Desk)
         result.left += is_flat
         if not is_flat:
             trade.refresh_from_db()
-            result.protected += protect_meanwhile(trade, desk=desk)
+            result.protected += protect_meanwhile(trade, desk=desk) or protect_in_doubt(trade, desk=desk)
     elif trade.expires_at is not None and trade.expires_at <= desk.clock():
         result.left += exit_trade(trade.id, ExitReason.MAX_HOLD, desk=desk)
     elif is_stop_passed(trade, quote):
@@ -117,7 +138,7 @@ def _look_after(trade: Trade, quote: Quote | None, result: Round, *, desk: Desk)
     elif trade.protection == ProtectionMode.SUPERVISED.value and supervise_trade(trade, quote, desk=desk):
         result.left += 1
     elif trade.state == TradeState.OPEN.value and not trade.is_protected:
-        result.protected += protect_trade(trade.id, desk=desk)
+        result.protected += protect_trade(trade.id, desk=desk) or protect_in_doubt(trade, desk=desk)
     elif price_reached(trade, quote) is not None:
         result.resolved += _ask_for_passed(trade, desk=desk)
 
@@ -160,8 +181,8 @@ def _look_closer(trades: Sequence[Trade], *, desk: Desk) -> None:
         reconcile.run(desk=desk, reason="REFUSED")
 
 
-def _is_older(moment: datetime | None, *, now: datetime) -> bool:
-    return moment is None or now - moment > LOOKED_AT_MOST_EVERY
+def _is_older(moment: datetime | None, *, now: datetime, age: timedelta = LOOKED_AT_MOST_EVERY) -> bool:
+    return moment is None or now - moment > age
 
 
 def stop_drained(*, now: datetime) -> int:
