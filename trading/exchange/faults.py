@@ -22,8 +22,8 @@ Fault = VenueError | OrderNotFound
 
 # The venue's gateway could not tell what the matching engine did.
 CODES_UNCERTAIN = frozenset({-1000, -1001, -1006, -1007})
-# Turned away before the matching engine: limits, overload, clock, signature.
-CODES_UNAVAILABLE = frozenset({-1003, -1008, -1015, -1021, -1022})
+# Turned away before the matching engine: limits, overload, service shut, clock, signature.
+CODES_UNAVAILABLE = frozenset({-1003, -1008, -1015, -1016, -1021, -1022})
 # -2011 Unknown order sent (cancel), -2013 Order does not exist (query), -2026 archived without a fill.
 CODES_NOT_FOUND = frozenset({-2011, -2013, -2026})
 CANCEL_RESTRICTED = "not canceled due to cancel restrictions"
