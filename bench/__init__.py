@@ -4,4 +4,6 @@ latency      closing candle → order bytes, against a bare order on the same lo
 memory       proportional memory of every process, 10 workers on 50 symbols
 real_input   recorded candles and ticks, the ledger against the venue's own
 kills        kill -9 of each process in turn while trading
+
+Beside them `python -m bench.chaos` (`make chaos`): random mischief from a seed, judged by bench/oracles.py.
 """
