@@ -39,7 +39,7 @@ def answered(status: int, code: int | None, message: str = "words") -> BinanceAP
         (400, -1006, VenueUncertain, VenueUnavailable),
         (500, -1000, VenueUncertain, VenueUnavailable),
         (400, -1001, VenueUncertain, VenueUnavailable),
-        (503, -1016, VenueUncertain, VenueUnavailable),
+        (503, -1016, VenueUnavailable, VenueUnavailable),
         (502, None, VenueUncertain, VenueUnavailable),
         (404, None, VenueUncertain, VenueUnavailable),
         (503, -1008, VenueUnavailable, VenueUnavailable),
