@@ -1,0 +1,122 @@
+"""What nobody tells: a sale in doubt leaves its position covered; a resting order that is gone is missed."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.support.desk import Scene, a_scene
+from tests.support.trading import a_worker, always, assert_ledger_agrees, prepare, turn
+from trading.domain.ports import VenueUncertain
+from trading.domain.trades import ExitReason
+from trading.models import Order, Trade
+from trading.services import upkeep
+from trading.services.exits import exit_trade
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always")]
+__all__ = ["always"]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A desk that holds BTC without protection."""
+    made = a_scene()
+    prepare(made)
+    made.quote("BTCUSDT", "100.00", "100.01")
+    a_worker(made)
+    turn(made)
+    made.pump()
+    return made
+
+
+def _lose_the_sale(scene: Scene, *, is_executed: bool) -> Trade:
+    """Take the protection away, then sell with an answer that nobody understands."""
+    scene.engine.execute("openOrders.cancelAll", {"symbol": "BTCUSDT"})
+    scene.pump()
+    if is_executed:
+        scene.venue.lose_replies = 1
+    else:
+        scene.venue.lose_requests = 1
+    trade = Trade.objects.get()
+    exit_trade(trade.pk, ExitReason.MANUAL, desk=scene.desk)
+    assert Order.objects.get(role="EXIT").status == "SUBMITTED"
+    return trade
+
+
+def _rounds(scene: Scene, seconds: float) -> None:
+    for _ in range(round(seconds)):
+        scene.clock.advance(1.0)
+        scene.quote("BTCUSDT", "100.00", "100.01")
+        upkeep.run(desk=scene.desk)
+
+
+def test_a_position_whose_sale_never_arrived_is_covered_before_the_sale_is_given_up(scene: Scene) -> None:
+    trade = _lose_the_sale(scene, is_executed=False)
+
+    _rounds(scene, 4)
+
+    trade.refresh_from_db()
+    assert (trade.state, trade.is_protected) == ("CLOSING", True)
+    assert Order.objects.get(role="EXIT").status == "SUBMITTED"
+    assert trade.unprotected_s <= 4
+    _rounds(scene, 30)
+    trade.refresh_from_db()
+    assert (trade.state, trade.exit_reason) == ("CLOSED", "MANUAL")
+    assert_ledger_agrees(scene)
+
+
+def test_a_position_whose_sale_was_executed_is_not_covered_again(scene: Scene) -> None:
+    _lose_the_sale(scene, is_executed=True)
+    orders = Order.objects.count()
+
+    _rounds(scene, 6)
+
+    assert Trade.objects.get().state == "CLOSED"
+    assert Order.objects.count() == orders
+    assert_ledger_agrees(scene)
+
+
+def test_nothing_is_placed_in_doubt_while_the_balance_does_not_add_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _lose_the_sale(scene, is_executed=True)
+
+    def in_vain(*_: object, **__: object) -> object:
+        raise VenueUncertain("no answer")
+
+    monkeypatch.setattr(scene.venue, "query_order", in_vain)
+    orders = Order.objects.count()
+
+    _rounds(scene, 12)
+
+    assert Order.objects.count() == orders
+    assert Trade.objects.get().is_protected is False
+
+
+def test_an_order_cancelled_elsewhere_without_an_event_is_missed_within_seconds(scene: Scene) -> None:
+    scene.engine.execute("openOrders.cancelAll", {"symbol": "BTCUSDT"})
+    scene.engine.drain_events()
+    assert Trade.objects.get().is_protected is True
+
+    _rounds(scene, 8)
+
+    trade = Trade.objects.get()
+    assert (trade.state, trade.is_protected) == ("OPEN", True)
+    assert Order.objects.filter(role="STOP").count() == 2
+    assert_ledger_agrees(scene)
+
+
+def test_a_rest_that_no_order_may_carry_needs_no_protection(scene: Scene) -> None:
+    stop = Order.objects.get(role="STOP")
+    Order.objects.filter(pk=stop.pk).update(qty=stop.qty - Decimal("0.00002"))
+
+    scene.engine.execute(
+        "order.amend.keepPriority",
+        {
+            "symbol": "BTCUSDT",
+            "orderId": str(stop.venue_order_id),
+            "newQty": str(stop.qty - Decimal("0.00001")),
+        },
+    )
+    scene.pump()
+
+    assert Trade.objects.get().is_protected is True
