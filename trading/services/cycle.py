@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 
+from django.db import IntegrityError
+
 from trading.domain.decisions import Decision
 from trading.domain.instrument import ProtectionMode
 from trading.domain.market import INTERVAL_S, ClosedCandle
@@ -62,7 +64,12 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetim
         return turn
     # Open trades' too: what they would lose now counts against the account's daily loss.
     quotes = desk.market.quotes(sorted(busy.union(wish.candle.symbol for wish in wishes)))
-    outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at)
+    try:
+        outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at)
+    except IntegrityError:
+        # A trade came alive between our look and our insert, by a booking, which takes no account lock.
+        log.warning("cycle.symbol_taken_meanwhile")
+        outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at)
     turn.trades = [trade for trade, _ in outcome.entries]
     _send(claim([recorded for _, recorded in outcome.entries], now=desk.clock()), desk=desk)
     _protect(turn.trades, desk=desk)

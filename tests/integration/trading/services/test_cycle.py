@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,10 @@ from tests.support.desk import Scene, a_scene
 from tests.support.trading import a_worker, always, assert_ledger_agrees, close_candles, prepare, turn
 from trading.domain.risk import TradingState
 from trading.models import Order, Trade
+from trading.services import cycle, entries
 from trading.services.control import set_trading_state
 from trading.services.cycle import run_batch
+from trading.services.entries import _read_books
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always")]
 __all__ = ["always"]
@@ -83,6 +86,31 @@ def test_two_workers_that_want_one_symbol_get_one_trade_the_older_first(scene: S
 
     assert Trade.objects.get().worker == older
     assert sorted(decision.code for decision in result.decisions) == ["ALWAYS_ENTER", "SYMBOL_BUSY"]
+
+
+def test_a_symbol_that_was_taken_behind_our_back_is_busy_at_the_second_look(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_worker(scene)
+    turn(scene)
+    scene.clock.advance(60)
+    scene.quote("BTCUSDT", "100.00", "100.01")
+    monkeypatch.setattr(cycle, "busy_symbols", set)
+    looks = []
+
+    def look(*args: Any, **kwargs: Any) -> Any:
+        books = _read_books(*args, **kwargs)
+        looks.append(set(books.busy))
+        if len(looks) == 1:
+            books.busy.clear()  # the other trade came alive just after
+        return books
+
+    monkeypatch.setattr(entries, "_read_books", look)
+    result = turn(scene)
+
+    assert [decision.code for decision in result.decisions] == ["SYMBOL_BUSY"]
+    assert looks == [{"BTCUSDT"}, {"BTCUSDT"}]
+    assert len(scene.venue.sent) == 1
 
 
 def test_a_worker_never_binds_more_than_its_budget(scene: Scene) -> None:
