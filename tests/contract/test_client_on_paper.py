@@ -19,9 +19,10 @@ from tests.support.wire import (
     clock,
     statuses,
 )
-from trading.domain.orders import ListKind, OrderStatus, OrderType
+from trading.domain.executions import OrderTerms
+from trading.domain.orders import ListKind, OrderStatus, OrderType, Side
 from trading.domain.ports import OrderNotFound, VenueRefused, VenueUnavailable, VenueUncertain
-from trading.domain.values import OrderRole
+from trading.domain.values import OrderRole, from_ms
 from trading.exchange.client import BinanceVenue
 
 
@@ -235,6 +236,23 @@ def test_rules_volumes_candles_and_balances_are_read(venue: BinanceVenue) -> Non
     assert {b.open_ms - a.open_ms for a, b in itertools.pairwise(candles)} == {60_000}
     assert (candles[-1].open_ms + 60_000) / 1000 <= clock().timestamp()
     assert {each.asset for each in venue.balances()} >= {"USDT", "BTC"}
+
+
+def test_fees_fills_and_past_prices_are_read(server: PaperServer, venue: BinanceVenue) -> None:
+    since = clock()
+    sold = venue.submit_order(an_order(OrderRole.EXIT, OrderType.MARKET))
+
+    fees = venue.fees(SYMBOL)
+    fills = venue.list_fills(SYMBOL, since=since)
+    found = venue.query_order(SYMBOL, "", venue_order_id=sold.venue_order_id)
+    price = venue.price_at(SYMBOL, sold.reported_at)
+
+    assert (fees.maker, fees.taker, fees.discount_asset) == (Decimal("0.001"), Decimal("0.001"), "BNB")
+    assert {fill.venue_order_id for fill in fills} >= {sold.venue_order_id}
+    assert found.client_order_id == sold.client_order_id
+    assert found.terms == OrderTerms(Side.SELL, Decimal("0.001"), None)
+    assert price == pytest.approx(best_ask(server), rel=Decimal("0.01"))
+    assert venue.price_at(SYMBOL, from_ms(0)) is None
 
 
 def test_a_secret_never_shows_in_an_error(server: PaperServer, redis_client: redis.Redis) -> None:
