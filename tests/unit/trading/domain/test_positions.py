@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from tests.support.builders import a_fill
 from trading.domain.executions import Fill
 from trading.domain.orders import Side
 from trading.domain.positions import Position, fold
-from trading.domain.trades import figures
+from trading.domain.trades import figures, worse_bps
 
 QTY = st.decimals(min_value="0.00001", max_value="1000", places=5)
 PRICE = st.decimals(min_value="0.01", max_value="100000", places=2)
@@ -72,6 +73,27 @@ def test_the_pnl_is_after_fees_of_every_kind() -> None:
 
     assert result.pnl == Decimal("0.99") * 110 - 100 - 1 - Decimal("0.5")
     assert result.fees == Decimal("0.01") * 100 + 1 + Decimal("0.5")
+
+
+@given(fills(), st.decimals(min_value=0, max_value=10, places=8))
+def test_pnl_dust_and_fees_of_third_assets_are_the_change_of_the_quote_balance(
+    rows: list[Fill], fee_value: Decimal
+) -> None:
+    position = _fold(rows)
+
+    result = figures(position, fee_value=fee_value)
+
+    assert result.pnl is not None
+    explained = result.pnl - position.held_cost() + fee_value
+    assert explained == pytest.approx(position.cash_flow(), abs=Decimal("1e-12"))
+
+
+@given(PRICE, PRICE)
+def test_paying_more_and_receiving_less_are_worse(decided: Decimal, price: Decimal) -> None:
+    paid, received = (worse_bps(decided, price, side) for side in (Side.BUY, Side.SELL))
+
+    assert paid == -received
+    assert (paid > 0) == (price > decided)
 
 
 def test_a_fee_of_unknown_worth_makes_the_pnl_unknown_rather_than_wrong() -> None:
