@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,12 @@ class Ended:
 class Child:
     """One running child."""
 
-    def __init__(self, act: Callable[..., Any], *args: Any, said: Path) -> None:
+    def __init__(self, act: Callable[..., Any], *args: Any, said: Path, **kwargs: Any) -> None:
         connections.close_all()  # a forked SQLite connection loses its parent's locks
         self._ours, theirs = FORK.Pipe(duplex=False)
-        self._process = FORK.Process(target=_run, args=(act, args, theirs, said), daemon=True)
+        self._process = FORK.Process(
+            target=_run, args=(partial(act, *args, **kwargs), theirs, said), daemon=True
+        )
         with warnings.catch_warnings():
             # Python 3.12 warns of forks beside threads; the child touches nothing that a thread may hold.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -78,20 +81,20 @@ class Child:
             self._ours.close()
 
 
-def run(act: Callable[..., Any], *args: Any, said: Path) -> Ended:
+def run(act: Callable[..., Any], *args: Any, said: Path, **kwargs: Any) -> Ended:
     """Run a function in a child and wait for its end. What it says on standard error goes to `said`.
 
     Raises:
         ChildFailed: It raised, or it took too long.
     """
-    return Child(act, *args, said=said).end()
+    return Child(act, *args, said=said, **kwargs).end()
 
 
-def _run(act: Callable[..., Any], args: tuple[Any, ...], answer_to: Connection, said: Path) -> None:
+def _run(act: Callable[[], Any], answer_to: Connection, said: Path) -> None:
     with said.open("ab") as log:
         os.dup2(log.fileno(), 2)
     try:
-        answer_to.send((True, act(*args)))
+        answer_to.send((True, act()))
     except Exception:  # noqa: BLE001 -- rim of the process: the parent is told
         answer_to.send((False, traceback.format_exc()))
     finally:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from bench.aftermath import judge
 from bench.boundaries import Boundary, Gate, standing
-from bench.real_desk import MAX_HOLD_S, RUNGS, RealDesk, batch, forget, newest_candle, price_of
+from bench.real_desk import MAX_HOLD_S, RUNGS, RealDesk, batch, newest_candle, open_account, price_at_target
 from bench.still_venue import StillVenue
 from trading.models import Order, Trade
 from trading.services import control, cycle, reconcile, upkeep
@@ -68,7 +68,7 @@ def flatten(desk: RealDesk, scene: Scene) -> object:
 
 
 def _reach_target(venue: StillVenue) -> None:
-    venue.set_price(ADA, *price_of(ADA, at_target=True))
+    venue.set_price(ADA, *price_at_target(ADA))
 
 
 LATE_S = MAX_HOLD_S + 1.0
@@ -90,10 +90,9 @@ STORIES = (
 
 def prepare(story: Story, url: str, seed: int) -> Scene:
     """Begin: an account as on the first day, and a trade where the story has one."""
-    forget()
+    open_account(url)
     desk = RealDesk(url)
-    reconcile.run(desk=desk.desk, reason="start")
-    scene = Scene(story.symbols, newest_candle(desk.clock), seed)
+    scene = Scene(story.symbols, newest_candle(), seed)
     if story.is_held:
         desk.see(scene.symbols, scene.opened)
         take_turn(desk, scene)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import django
+from django.apps import apps
 from django.conf import settings
 
 from tests.support.servers import find_postgres, run_postgres, run_redis
@@ -20,7 +21,8 @@ DATABASES = ("sqlite", "postgresql")
 CHOICE = "TEST_DATABASE"
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-django.setup()
+if not apps.ready:
+    django.setup()
 
 
 def run_on(module: str, database: str, arguments: Sequence[str]) -> int:

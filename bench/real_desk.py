@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import cast
 
 import redis
 from django.conf import settings
@@ -20,7 +20,7 @@ from tests.support.builders import a_config
 from tests.support.desk import FakeMarket, flat_candles
 from tests.support.trading import ALWAYS, last_closed
 from trading.domain import strategy
-from trading.domain.market import ClosedCandle, Quote
+from trading.domain.market import INTERVAL_S, ClosedCandle, Quote
 from trading.domain.strategy import StrategySpec
 from trading.domain.universe import Universe
 from trading.exchange.client import BinanceVenue
@@ -35,7 +35,7 @@ from trading.models import (
     Trade,
     TradingControl,
 )
-from trading.services import instruments, workers
+from trading.services import instruments, reconcile, workers
 from trading.services.context import Desk, Limits
 from trading.services.roster import Roster
 
@@ -48,6 +48,7 @@ PRICES = {
     "LTCUSDT": ("80.00", "80.01", "80.80"),
 }
 BALANCES = {"USDT": Decimal(100_000), "BNB": Decimal(1)}
+SECOND = "1s"
 MAX_HOLD_S = 600
 # A busy machine may need seconds for what takes milliseconds; a batch must not grow stale by that.
 PATIENT = Limits(max_quote_age_s=60.0, max_candle_age_s=60.0)
@@ -92,32 +93,30 @@ class RealDesk:
             roster=Roster(),
         )
 
-    def see(self, symbols: Iterable[str], opened: datetime, *, at_target: bool = False) -> None:
+    def see(self, symbols: Iterable[str], opened: datetime, *, interval: str = SECOND) -> None:
         """Let fresh quotes of the symbols arrive, and candles up to the one opened at this moment."""
         now = self.clock()
         for symbol in symbols:
-            bid, ask = (Decimal(text) for text in price_of(symbol, at_target=at_target))
+            bid, ask = (Decimal(text) for text in PRICES[symbol][:2])
             self.market.set_quote(Quote(symbol, bid, Decimal(1000), ask, Decimal(1000), now, now))
-            candles = flat_candles(float(bid), last_open=opened, interval_s=1)
-            self.market.set_candles(symbol, "1s", candles)
+            candles = flat_candles(float(bid), last_open=opened, interval_s=INTERVAL_S[interval])
+            self.market.set_candles(symbol, interval, candles)
 
 
-def price_of(symbol: str, *, at_target: bool = False) -> tuple[str, str]:
-    """Give bid and ask of a symbol, as they are or where its target is reached."""
+def price_at_target(symbol: str) -> tuple[str, str]:
+    """Give bid and ask of a symbol where its target is reached."""
     bid, ask, target = PRICES[symbol]
-    if not at_target:
-        return bid, ask
     return target, str(Decimal(target) + Decimal(ask) - Decimal(bid))
 
 
-def newest_candle(clock: MovedClock) -> datetime:
-    """Give when the newest closed candle of one second was opened."""
-    return last_closed(clock(), "1s")
+def newest_candle(ahead_s: float = 0.0, *, interval: str = SECOND) -> datetime:
+    """Give when the newest closed candle was opened."""
+    return last_closed(MovedClock(ahead_s)(), interval)
 
 
-def batch(symbols: Iterable[str], opened: datetime) -> list[ClosedCandle]:
+def batch(symbols: Iterable[str], opened: datetime, *, interval: str = SECOND) -> list[ClosedCandle]:
     """Give what a task carries when these symbols' candles close together."""
-    return [ClosedCandle(symbol, "1s", opened) for symbol in symbols]
+    return [ClosedCandle(symbol, interval, opened) for symbol in symbols]
 
 
 def migrate() -> None:
@@ -125,31 +124,38 @@ def migrate() -> None:
     call_command("migrate", verbosity=0, interactive=False)
 
 
-def settle_in(url: str, worker_names: tuple[str, ...] = ("bench",), **changes: Any) -> None:
+def settle_in(url: str, worker_names: tuple[str, ...] = ("bench",), interval: str = SECOND) -> None:
     """Read the symbols and start the workers, once for all runs."""
     desk = RealDesk(url)
     now = desk.clock()
     instruments.refresh_instruments(venue=desk.venue, now=now)
     config = a_config(
-        **{
-            "strategy": ALWAYS.name,
-            "interval": "1s",
-            "universe": Universe(symbols=tuple(PRICES)),
-            "trade_notional": Decimal(100),
-            "budget": Decimal(5000),
-            "max_open_trades": 10,
-            "max_hold_s": MAX_HOLD_S,
-            "max_spread_bps": 100,
-            **changes,
-        }
+        strategy=ALWAYS.name,
+        interval=interval,
+        universe=Universe(symbols=tuple(PRICES)),
+        trade_notional=Decimal(100),
+        budget=Decimal(5000),
+        max_open_trades=10,
+        max_hold_s=MAX_HOLD_S,
+        max_spread_bps=100,
     )
     for name in worker_names:
         worker = workers.create_worker(name, config, actor="bench", now=now)
         workers.start_worker(worker.pk, actor="bench", now=now)
 
 
-def forget() -> None:
-    """Empty everything that a run writes; symbols and workers stay. Also the request budget in Redis."""
+def open_account(url: str) -> None:
+    """Begin as on the first day: nothing traded, nothing asked, the ledger opened from the venue's balances.
+
+    Symbols and workers stay. Rules are read again: the run before may have changed them.
+    """
+    _forget()
+    desk = RealDesk(url)
+    instruments.refresh_instruments(venue=desk.venue, now=desk.clock())
+    reconcile.run(desk=desk.desk, reason="start")
+
+
+def _forget() -> None:
     for model in WRITTEN:
         model._default_manager.all().delete()
     with redis.Redis.from_url(settings.REDIS_URL) as client:
