@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -174,6 +175,17 @@ def test_a_lost_answer_is_uncertain_and_the_order_is_there(
     server.disarm()
     assert venue.query_order(SYMBOL, order.client_order_id).status is OrderStatus.ACCEPTED
     venue.cancel_order(SYMBOL, order.client_order_id)
+
+
+def test_what_was_claimed_too_long_ago_is_not_executed(server: PaperServer, venue: BinanceVenue) -> None:
+    order = a_resting_sale(server)
+
+    with pytest.raises(VenueUnavailable) as refusal:
+        venue.submit_order(order, claimed_at=clock() - timedelta(seconds=2))
+
+    assert refusal.value.code == -1021
+    with pytest.raises(OrderNotFound):
+        venue.query_order(SYMBOL, order.client_order_id)
 
 
 def test_overload_is_unavailable(server: PaperServer, venue: BinanceVenue) -> None:

@@ -17,6 +17,7 @@ from tests.support.paper_venue import KEY, SECRET, PaperServer
 from tests.support.wire import SYMBOL, a_bracket, a_resting_sale, an_account, best_ask, clock
 from trading.domain.executions import AssetBalance, ExecutionReport
 from trading.domain.market import Candle
+from trading.exchange.decode import UserEvent
 from trading.exchange.market_stream import MarketStream
 from trading.exchange.signing import Signer
 from trading.exchange.user_stream import UserStream
@@ -61,10 +62,10 @@ class Ear:
     def on_candle(self, candle: Candle, _arrived_ms: int) -> None:
         self.candles.append(candle)
 
-    def on_event(self, event: ExecutionReport | tuple[AssetBalance, ...]) -> None:
+    def on_event(self, event: UserEvent) -> None:
         if isinstance(event, ExecutionReport):
             self.reports.append(event)
-        else:
+        elif isinstance(event, tuple):
             self.balances.extend(event)
 
     def symbols(self) -> set[str]:

@@ -30,6 +30,7 @@ from trading.services.executions import apply_balances, apply_report
 from trading.services.foreign import book_foreign
 from trading.services.roster import Roster
 
+RECEIVE_WINDOW_S = 1.5
 START = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "ADAUSDT", "DOGEUSDT", "LTCUSDT")
 
@@ -103,17 +104,26 @@ class EngineVenue:
     refuse_lists: str = ""
     sent: list[str] = field(default_factory=list)
 
-    def submit_order(self, intent: OrderIntent) -> ExecutionReport:
+    def submit_order(self, intent: OrderIntent, *, claimed_at: datetime | None = None) -> ExecutionReport:
         """Place one order."""
+        self._check_window(claimed_at)
         reply = self._place("order.place", encode.order(intent), intent.client_order_id)
         return decode.order_reply(reply)
 
-    def submit_list(self, intent: ListIntent) -> Sequence[ExecutionReport]:
+    def submit_list(
+        self, intent: ListIntent, *, claimed_at: datetime | None = None
+    ) -> Sequence[ExecutionReport]:
         """Place an order list."""
+        self._check_window(claimed_at)
         if self.refuse_lists:
             raise VenueRefused(self.refuse_lists, code=-2010)
         method = f"orderList.place.{intent.kind.value.lower()}"
         return decode.list_reply(self._place(method, encode.order_list(intent), intent.client_list_id))
+
+    def _check_window(self, claimed_at: datetime | None) -> None:
+        """Refuse what is older than the receive window, as the venue does; the engine has no such rule."""
+        if claimed_at is not None and (self.clock() - claimed_at).total_seconds() > RECEIVE_WINDOW_S:
+            raise VenueUnavailable("Timestamp for this request is outside of the recvWindow.", code=-1021)
 
     def _place(self, method: str, params: dict[str, str], name: str) -> Any:
         if self.unavailable:
@@ -151,8 +161,11 @@ class EngineVenue:
         params = {"symbol": symbol, "listClientOrderId": client_list_id}
         return decode.cancel_list_reply(self._execute("orderList.cancel", params))
 
-    def replace_order(self, symbol: str, client_order_id: str, intent: OrderIntent) -> Replacement:
+    def replace_order(
+        self, symbol: str, client_order_id: str, intent: OrderIntent, *, claimed_at: datetime | None = None
+    ) -> Replacement:
         """Cancel one order, with its list, and place another in one request."""
+        self._check_window(claimed_at)
         params = encode.replacement(client_order_id, intent)
         return decode.replace_reply(self._place("order.cancelReplace", params, intent.client_order_id))
 

@@ -53,12 +53,18 @@ class Clock(Protocol):
 
 
 class Venue(Protocol):
-    """One account on one venue. Every method may raise a VenueError."""
+    """One account on one venue. Every method may raise a VenueError.
 
-    def submit_order(self, intent: OrderIntent) -> ExecutionReport:
+    `claimed_at` is when the right to send was committed: the venue's receive window counts from it, so that
+    a sender that was suspended meanwhile sends nothing that was given up; None counts from the sending.
+    """
+
+    def submit_order(self, intent: OrderIntent, *, claimed_at: datetime | None = None) -> ExecutionReport:
         """Send one order; the reply's fills are included."""
 
-    def submit_list(self, intent: ListIntent) -> Sequence[ExecutionReport]:
+    def submit_list(
+        self, intent: ListIntent, *, claimed_at: datetime | None = None
+    ) -> Sequence[ExecutionReport]:
         """Send an order list; one report per order of it."""
 
     def cancel_order(self, symbol: str, client_order_id: str) -> Sequence[ExecutionReport]:
@@ -67,7 +73,9 @@ class Venue(Protocol):
     def cancel_list(self, symbol: str, client_list_id: str) -> Sequence[ExecutionReport]:
         """Cancel a list and give how its orders ended. Raises OrderNotFound when it is not open."""
 
-    def replace_order(self, symbol: str, client_order_id: str, intent: OrderIntent) -> Replacement:
+    def replace_order(
+        self, symbol: str, client_order_id: str, intent: OrderIntent, *, claimed_at: datetime | None = None
+    ) -> Replacement:
         """Cancel one order, with its list, and place another in its stead, in one request.
 
         The new order is attempted only where the cancel succeeded. VenueRefused: neither was done, what

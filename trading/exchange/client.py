@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -23,12 +22,11 @@ from binance.exceptions import BinanceAPIException
 from urllib3 import HTTPConnectionPool
 
 from trading.domain.executions import ExecutionReport, Replacement
-from trading.domain.instrument import Instrument
-from trading.domain.market import Candle
 from trading.domain.orders import ListIntent, ListKind, OrderIntent
 from trading.domain.ports import Clock, VenueError, VenueUncertain
 from trading.domain.values import OrderRole, to_ms
 from trading.exchange import decode, decode_market, encode, faults
+from trading.exchange.market_questions import MarketQuestions
 from trading.exchange.money_questions import MoneyQuestions
 from trading.exchange.session import LeanSession, open_pool
 from trading.exchange.signing import Signer
@@ -40,12 +38,8 @@ log = logging.getLogger(__name__)
 WEIGHT_ORDER = 1
 WEIGHT_QUERY = 4
 WEIGHT_OPEN_ORDERS = 80
-WEIGHT_EXCHANGE_INFO = 20
-WEIGHT_STATISTICS = 80
-WEIGHT_KLINES = 2
 WEIGHT_TIME = 1
 
-MAX_KLINES = 1000
 CLOCK_SAMPLES = 3
 CLOCK_AGE_S = 300.0
 T = TypeVar("T")
@@ -66,6 +60,7 @@ class _VenueClient(Client):  # type: ignore[misc]  # python-binance carries no t
         self._pool = pool
         self._clock = clock
         self._signer = signer
+        self.claimed_ms: int | None = None
         with _borrowed_loop():
             super().__init__(api_key, "", private_key=None if signer.is_hmac else "signed by us", ping=False)
 
@@ -76,6 +71,8 @@ class _VenueClient(Client):  # type: ignore[misc]  # python-binance carries no t
         return private_key
 
     def _generate_signature(self, data: dict[str, Any], uri_encode: bool = True) -> str:  # noqa: FBT001, FBT002 -- as in the base class
+        if self.claimed_ms is not None:
+            data["timestamp"] = self.claimed_ms  # the base class has put the moment of signing
         query = "&".join(
             f"{name}={quote(value) if name == 'symbol' else value}"
             for name, value in self._order_params(data)
@@ -109,7 +106,7 @@ def _borrowed_loop() -> Iterator[None]:
         loop.close()
 
 
-class BinanceVenue(MoneyQuestions):
+class BinanceVenue(MarketQuestions, MoneyQuestions):
     """One account on one venue. Safe to use from several threads; make it after a fork, not before."""
 
     def __init__(
@@ -124,6 +121,7 @@ class BinanceVenue(MoneyQuestions):
         recv_window_ms: int = 1500,
         timeout_s: float = 3.0,
     ) -> None:
+        super().__init__()
         signer = Signer(api_secret=api_secret, private_key_file=private_key_file)
         self._pool = open_pool(rest_url)
         self._model = _VenueClient(
@@ -136,27 +134,30 @@ class BinanceVenue(MoneyQuestions):
         self._local = threading.local()
         self._clock_lock = threading.Lock()
         self._synced_s: float | None = None
-        self._surprise: dict[str, object] = {}
 
-    def submit_order(self, intent: OrderIntent) -> ExecutionReport:
+    def submit_order(self, intent: OrderIntent, *, claimed_at: datetime | None = None) -> ExecutionReport:
         """Send one order; the reply's fills are included."""
         report = self._change(
             lambda client: client._post("order", True, data=encode.order(intent)),
             decode.order_reply,
             call=CallClass.ENTRY if intent.role is OrderRole.ENTRY else CallClass.EXIT,
             orders=1,
+            claimed_at=claimed_at,
         )
         if report.client_order_id != intent.client_order_id:
             raise VenueUncertain(f"the answer is about {report.client_order_id}, not about what was sent")
         return replace(report, request_left_at=self._left_at())
 
-    def submit_list(self, intent: ListIntent) -> Sequence[ExecutionReport]:
+    def submit_list(
+        self, intent: ListIntent, *, claimed_at: datetime | None = None
+    ) -> Sequence[ExecutionReport]:
         """Send an order list; one report per order of it."""
         reports = self._change(
             lambda client: client._post(encode.LIST_PATHS[intent.kind], True, data=encode.order_list(intent)),
             decode.list_reply,
             call=CallClass.EXIT if intent.kind is ListKind.OCO else CallClass.ENTRY,
             orders=len(intent.orders),
+            claimed_at=claimed_at,
         )
         left_at = self._left_at()
         return [replace(report, request_left_at=left_at) for report in reports]
@@ -178,13 +179,16 @@ class BinanceVenue(MoneyQuestions):
         params = {"symbol": symbol, "listClientOrderId": client_list_id}
         return self._cancel("orderList", params, decode.cancel_list_reply)
 
-    def replace_order(self, symbol: str, client_order_id: str, intent: OrderIntent) -> Replacement:
+    def replace_order(
+        self, symbol: str, client_order_id: str, intent: OrderIntent, *, claimed_at: datetime | None = None
+    ) -> Replacement:
         """Cancel one order, with its list, and place another in its stead, in one request."""
         replacement = self._change(
             lambda client: _post_replacement(client, encode.replacement(client_order_id, intent)),
             decode.replace_reply,
             call=CallClass.EXIT,
             orders=1,
+            claimed_at=claimed_at,
         )
         placed = replacement.placed and replace(replacement.placed, request_left_at=self._left_at())
         return replace(replacement, placed=placed)
@@ -216,45 +220,6 @@ class BinanceVenue(MoneyQuestions):
             decode.open_orders,
             weight=WEIGHT_OPEN_ORDERS,
         )
-
-    def instruments(self) -> Sequence[Instrument]:
-        """Rules of all symbols; symbols that cannot be read are left out and logged."""
-        listed = self._ask(
-            lambda client: client._get("exchangeInfo", data={"showPermissionSets": "false"}),
-            decode_market.instruments,
-            weight=WEIGHT_EXCHANGE_INFO,
-        )
-        surprise: dict[str, object] = {
-            "filters": sorted(listed.unknown_filters),
-            "left_out": dict(listed.left_out),
-        }
-        # Said once, not at every refresh.
-        if any(surprise.values()) and surprise != self._surprise:
-            log.info("exchange_info_partly_unknown", extra=surprise)
-        self._surprise = surprise
-        return listed.instruments
-
-    def quote_volumes(self) -> dict[str, Decimal]:
-        """24 h volume by symbol, in the quote asset."""
-        return self._ask(
-            lambda client: client._get("ticker/24hr", data={"type": "MINI"}),
-            decode_market.quote_volumes,
-            weight=WEIGHT_STATISTICS,
-        )
-
-    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
-        """The newest closed candles, oldest first; at most 999."""
-        # One more than asked for, because the newest is still open as a rule.
-        params = {"symbol": symbol, "interval": interval, "limit": min(limit + 1, MAX_KLINES)}
-        now_ms = to_ms(self._clock()) + int(self._model.timestamp_offset)
-        closed = self._ask(
-            lambda client: client._get("klines", data=params),
-            lambda reply: decode_market.candles(
-                reply, symbol=symbol, interval=interval, closed_before_ms=now_ms
-            ),
-            weight=WEIGHT_KLINES,
-        )
-        return closed[-limit:]
 
     def server_time(self) -> datetime:
         """The venue's clock."""
@@ -294,10 +259,23 @@ class BinanceVenue(MoneyQuestions):
             lambda client: client._delete(path, True, data=params), read, call=CallClass.CANCEL
         )
 
-    def _change(self, send: Send, read: Callable[[object], T], *, call: CallClass, orders: int = 0) -> T:
+    def _change(
+        self,
+        send: Send,
+        read: Callable[[object], T],
+        *,
+        call: CallClass,
+        orders: int = 0,
+        claimed_at: datetime | None = None,
+    ) -> T:
         self._keep_clock(max_age_s=None)
         self._throttle.reserve(call, weight=WEIGHT_ORDER, orders=orders)
-        return self._exchange(send, read, judge=faults.order_fault)
+
+        def send_as_claimed(client: Any) -> object:
+            client.claimed_ms = to_ms(self._venue_moment(claimed_at)) if claimed_at is not None else None
+            return send(client)
+
+        return self._exchange(send_as_claimed, read, judge=faults.order_fault)
 
     def _ask_account(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
         # What is not known about an order or a balance matters more than a new entry.
@@ -332,6 +310,9 @@ class BinanceVenue(MoneyQuestions):
     def _venue_moment(self, at: datetime) -> datetime:
         return at + timedelta(milliseconds=float(self._model.timestamp_offset))
 
+    def _venue_now(self) -> datetime:
+        return self._venue_moment(self._clock())
+
     def _left_at(self) -> datetime:
         """Tell when this thread's last answered request was handed to the socket."""
         left_at: datetime = self._local.client.response.left_at
@@ -342,7 +323,7 @@ class BinanceVenue(MoneyQuestions):
         client = getattr(self._local, "client", None)
         if client is None:
             client = self._local.client = copy.copy(self._model)
-        client.response = None
+        client.response = client.claimed_ms = None
         client.timestamp_offset = self._model.timestamp_offset
         return client
 

@@ -131,10 +131,11 @@ def send(recorded: Recorded, *, venue: Venue) -> Answer:
 
     Touches no database, so that it can run in a sender thread.
     """
+    claimed_at = recorded.orders[0].submitted_at
     try:
         if isinstance(recorded.intent, ListIntent):
-            return venue.submit_list(recorded.intent)
-        return [venue.submit_order(recorded.intent)]
+            return venue.submit_list(recorded.intent, claimed_at=claimed_at)
+        return [venue.submit_order(recorded.intent, claimed_at=claimed_at)]
     except VenueError as error:
         return error
 
@@ -180,7 +181,12 @@ def submit_instead(
     if not claimed or not isinstance(recorded.intent, OrderIntent):
         return None
     try:
-        answer = venue.replace_order(target.symbol, target.client_order_id, recorded.intent)
+        answer = venue.replace_order(
+            target.symbol,
+            target.client_order_id,
+            recorded.intent,
+            claimed_at=recorded.orders[0].submitted_at,
+        )
     except VenueError as error:
         book([(claimed[0], error)], now=clock(), market=market)
         return None

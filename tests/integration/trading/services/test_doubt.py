@@ -6,11 +6,12 @@ import pytest
 
 from tests.support.desk import Scene, a_scene
 from tests.support.trading import a_worker, always, assert_ledger_agrees, prepare, turn
-from trading.domain.ports import VenueUncertain
+from trading.domain.ports import Venue, VenueUncertain
 from trading.domain.trades import ExitReason
 from trading.models import Order, Trade
-from trading.services import upkeep
+from trading.services import cycle, upkeep
 from trading.services.exits import exit_trade
+from trading.services.submit import Answer, Recorded, send
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always")]
 __all__ = ["always"]
@@ -103,6 +104,25 @@ def test_an_order_cancelled_elsewhere_without_an_event_is_missed_within_seconds(
     assert (trade.state, trade.is_protected) == ("OPEN", True)
     assert Order.objects.filter(role="STOP").count() == 2
     assert_ledger_agrees(scene)
+
+
+def test_a_sender_that_was_suspended_sends_nothing_any_more(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.quote("ETHUSDT", "50.00", "50.01")
+    a_worker(scene, "ETHUSDT", name="late")
+
+    def send_late(recorded: Recorded, *, venue: Venue) -> Answer:
+        scene.clock.advance(20)
+        upkeep.run(desk=scene.desk)
+        return send(recorded, venue=venue)
+
+    monkeypatch.setattr(cycle, "send", send_late)
+
+    turn(scene, "ETHUSDT")
+
+    assert Trade.objects.get(symbol="ETHUSDT").state == "ABORTED"
+    assert not [row for row in scene.engine.ledger()["orders"] if row["symbol"] == "ETHUSDT"]
 
 
 def test_a_rest_that_no_order_may_carry_needs_no_protection(scene: Scene) -> None:

@@ -27,8 +27,8 @@ def scene() -> Scene:
     return made
 
 
-def _held(scene: Scene, **changes: object) -> Trade:
-    a_worker(scene, **changes)
+def _held(scene: Scene, *, max_hold_s: int = 600) -> Trade:
+    a_worker(scene, max_hold_s=max_hold_s)
     turn(scene)
     scene.pump()
     return Trade.objects.get()
@@ -99,7 +99,7 @@ def test_a_replacement_of_which_only_the_cancel_was_done_is_sold_at_once(
     trade = _held(scene)
     whole = scene.venue.cancel_list
 
-    def half(symbol: str, client_order_id: str, intent: object) -> Replacement:
+    def half(symbol: str, *_: object, **__: object) -> Replacement:
         reports = whole(symbol, Order.objects.get(role="STOP").order_list.client_list_id)  # type: ignore[union-attr]  # it has one
         return Replacement(tuple(reports), None, "code -2010: Account has insufficient balance")
 

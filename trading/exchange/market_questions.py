@@ -1,0 +1,81 @@
+"""What anybody may ask of the venue: symbols and their rules, volumes, closed candles.
+
+The public part of exchange.client; it shares the client's budget, clock and error tree.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from trading.domain.instrument import Instrument
+from trading.domain.market import Candle
+from trading.domain.values import to_ms
+from trading.exchange import decode_market
+
+log = logging.getLogger(__name__)
+
+# Weights of binance-spot-api-docs rest-api.md, read 2026-07.
+WEIGHT_EXCHANGE_INFO = 20
+WEIGHT_STATISTICS = 80
+WEIGHT_KLINES = 2
+MAX_KLINES = 1000
+
+T = TypeVar("T")
+Send = Callable[[Any], object]
+
+
+class MarketQuestions(ABC):
+    """Questions about the market; the client that sends them comes from the subclass."""
+
+    def __init__(self) -> None:
+        self._surprise: dict[str, object] = {}
+
+    @abstractmethod
+    def _ask(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
+        """Ask something public."""
+
+    @abstractmethod
+    def _venue_now(self) -> datetime:
+        """Give the moment by the venue's clock."""
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Rules of all symbols; symbols that cannot be read are left out and logged."""
+        listed = self._ask(
+            lambda client: client._get("exchangeInfo", data={"showPermissionSets": "false"}),
+            decode_market.instruments,
+            weight=WEIGHT_EXCHANGE_INFO,
+        )
+        surprise: dict[str, object] = {
+            "filters": sorted(listed.unknown_filters),
+            "left_out": dict(listed.left_out),
+        }
+        # Said once, not at every refresh.
+        if any(surprise.values()) and surprise != self._surprise:
+            log.info("exchange_info_partly_unknown", extra=surprise)
+        self._surprise = surprise
+        return listed.instruments
+
+    def quote_volumes(self) -> dict[str, Decimal]:
+        """24 h volume by symbol, in the quote asset."""
+        return self._ask(
+            lambda client: client._get("ticker/24hr", data={"type": "MINI"}),
+            decode_market.quote_volumes,
+            weight=WEIGHT_STATISTICS,
+        )
+
+    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
+        """The newest closed candles, oldest first; at most 999."""
+        # One more than asked for, because the newest is still open as a rule.
+        params = {"symbol": symbol, "interval": interval, "limit": min(limit + 1, MAX_KLINES)}
+        now_ms = to_ms(self._venue_now())
+        closed = self._ask(
+            lambda client: client._get("klines", data=params),
+            lambda reply: decode_market.candles(
+                reply, symbol=symbol, interval=interval, closed_before_ms=now_ms
+            ),
+            weight=WEIGHT_KLINES,
+        )
+        return closed[-limit:]
