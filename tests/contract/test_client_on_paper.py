@@ -147,6 +147,24 @@ def test_a_cancelled_order_stays_findable_by_our_id(server: PaperServer, venue: 
         venue.cancel_order(SYMBOL, order.client_order_id)
 
 
+@pytest.mark.parametrize("by_venue_id", [True, False], ids=["by the venue's id", "by ours"])
+def test_the_answer_to_another_question_says_nothing(
+    server: PaperServer, venue: BinanceVenue, by_venue_id: bool
+) -> None:
+    sold = venue.submit_order(an_order(OrderRole.EXIT, OrderType.MARKET))
+    order = a_resting_sale(server)
+    placed = venue.submit_order(order)
+    venue_id = placed.venue_order_id if by_venue_id else None
+    server.arm("foreign-reply", methods=["order.status"])
+    venue.query_order(SYMBOL, sold.client_order_id)
+
+    with pytest.raises(VenueUnavailable, match="no usable answer"):
+        venue.query_order(SYMBOL, order.client_order_id, venue_order_id=venue_id)
+
+    assert venue.query_order(SYMBOL, order.client_order_id).status is OrderStatus.ACCEPTED
+    venue.cancel_order(SYMBOL, order.client_order_id)
+
+
 def test_an_order_that_never_was_is_not_found(venue: BinanceVenue) -> None:
     with pytest.raises(OrderNotFound):
         venue.query_order(SYMBOL, "fc-NEVER-E1")

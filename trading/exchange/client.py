@@ -22,10 +22,11 @@ from binance.exceptions import BinanceAPIException
 from urllib3 import HTTPConnectionPool
 
 from trading.domain.executions import ExecutionReport, Replacement
-from trading.domain.orders import ListIntent, ListKind, OrderIntent
+from trading.domain.orders import ListIntent, ListKind, OrderIntent, OrderStatus
 from trading.domain.ports import Clock, VenueError, VenueUncertain
-from trading.domain.values import OrderRole, to_ms
+from trading.domain.values import ID_PREFIX, OrderRole, to_ms
 from trading.exchange import decode, decode_market, encode, faults
+from trading.exchange.fields import UnknownMessage
 from trading.exchange.market_questions import MarketQuestions
 from trading.exchange.money_questions import MoneyQuestions
 from trading.exchange.session import LeanSession, open_pool
@@ -205,10 +206,14 @@ class BinanceVenue(MarketQuestions, MoneyQuestions):
             params["origClientOrderId"] = client_order_id
         else:
             params["orderId"] = venue_order_id
+
+        def read(payload: object) -> ExecutionReport:
+            report = decode.order_query(payload)
+            _demand_about(report, symbol, client_order_id, venue_order_id)
+            return report
+
         report = self._ask_account(
-            lambda client: client._get("order", True, data=params),
-            decode.order_query,
-            weight=WEIGHT_QUERY,
+            lambda client: client._get("order", True, data=params), read, weight=WEIGHT_QUERY
         )
         # A cancel from elsewhere gives the order the cancel's id; it is still the one asked for.
         return replace(report, client_order_id=client_order_id or report.client_order_id)
@@ -338,3 +343,19 @@ class BinanceVenue(MarketQuestions, MoneyQuestions):
     def _is_clock_fresh(self, max_age_s: float | None) -> bool:
         synced_s = self._synced_s
         return synced_s is not None and (max_age_s is None or time.monotonic() - synced_s < max_age_s)
+
+
+def _demand_about(
+    report: ExecutionReport, symbol: str, client_order_id: str, venue_order_id: int | None
+) -> None:
+    """Raise UnknownMessage for the answer to another question, which a proxy may mix up with ours."""
+    if venue_order_id is not None:
+        is_about = report.venue_order_id == venue_order_id
+    else:
+        # A cancel gives the order an id of its own; an id of ours is another order of ours.
+        is_renamed = report.status is OrderStatus.CANCELED and not report.client_order_id.startswith(
+            ID_PREFIX
+        )
+        is_about = report.client_order_id == client_order_id or is_renamed
+    if report.symbol != symbol or not is_about:
+        raise UnknownMessage(f"an answer about {report.symbol} {report.client_order_id}")
