@@ -6,8 +6,10 @@ and says so.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -60,6 +62,8 @@ def carry_out(act: Act, stack: Stack) -> str:
             return _arm(act.details, stack)
         case "kill":
             return _kill(act.what, stack)
+        case "freeze":
+            return _freeze(act.what, stack, **act.details)
         case "task":
             return _publish(act.what, stack, **act.details)
         case _:
@@ -82,6 +86,20 @@ def _kill(name: str, stack: Stack) -> str:
         return NOBODY
     os.kill(pid, signal.SIGKILL)
     return f"pid {pid}"
+
+
+def _freeze(name: str, stack: Stack, *, for_s: float) -> str:
+    pid = find_process(stack, name)
+    if pid is None:
+        return NOBODY
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(for_s, _thaw, [pid]).start()
+    return f"pid {pid}"
+
+
+def _thaw(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # killed meanwhile
+        os.kill(pid, signal.SIGCONT)
 
 
 def _publish(name: str, stack: Stack, *, times: int, late_s: int) -> str:

@@ -16,7 +16,7 @@ from bench.menaces import MENACES, Menace
 FORKED = ("web", "feed", "executions", "trader", "analyst", "beat")
 KILLED = (*FORKED, "executions", "trader", "trader", "paper", "redis")
 # How often each kind of act is drawn, and the mean pause between two acts.
-KINDS = {"fault": 0.52, "kill": 0.2, "task": 0.16, "outsider": 0.1, "restart": 0.02}
+KINDS = {"fault": 0.5, "kill": 0.17, "freeze": 0.05, "task": 0.16, "outsider": 0.1, "restart": 0.02}
 PAUSE_S = 2.2
 FIRST_S = 2.0
 # A start takes its time; what would fall into it is not drawn at all.
@@ -60,6 +60,10 @@ def _draw(kind: str, at_s: float, rng: random.Random) -> Act:
             return Act(at_s, kind, menace.name, menace.draw(rng), menace)
         case "kill":
             return Act(at_s, kind, rng.choice(KILLED))
+        case (
+            "freeze"
+        ):  # a machine that swaps, a virtual one that is moved: the process goes on as if nothing was
+            return Act(at_s, kind, rng.choice(KILLED), {"for_s": round(rng.uniform(0.2, 6), 2)})
         case "task":
             details = {"times": rng.choice((2, 2, 10)), "late_s": rng.choice((0, 0, 1, 3))}
             return Act(at_s, kind, rng.choice(TASKS), details)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SEED = "41"
+SEED = "116"
 SECONDS = 20
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(180)]
