@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import kill_switch, kills, latency, memory, real_input
+from bench import kill_switch, kills, latency, memory, protection, real_input
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -19,7 +19,9 @@ def main() -> int:
     """Run the named measurements, all but real_input without names."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help="latency memory kills kill_switch candles ticks; default: the first four"
+        "names",
+        nargs="*",
+        help="latency memory kills kill_switch protection candles ticks; default: the first five",
     )
     parser.add_argument("--data", type=Path, help="folder with candles/ and ticks/, for candles and ticks")
     parser.add_argument(
@@ -32,12 +34,13 @@ def main() -> int:
         "memory": memory.measure,
         "kills": kills.measure,
         "kill_switch": kill_switch.measure,
+        "protection": protection.measure,
     }
     for market in ("candles", "ticks"):
         offered[market] = lambda market=market: real_input.measure(  # type: ignore[misc]  # bound per market
             data=options.data, market=market, minutes=options.minutes
         )
-    names = options.names or ["latency", "memory", "kills", "kill_switch"]
+    names = options.names or ["latency", "memory", "kills", "kill_switch", "protection"]
     unknown = [name for name in names if name not in offered]
     if unknown or (options.data is None and {"candles", "ticks"} & set(names)):
         parser.error(f"names are {', '.join(offered)}; candles and ticks need --data")
