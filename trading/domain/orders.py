@@ -68,7 +68,7 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     S.PARTIALLY_FILLED: frozenset({S.PARTIALLY_FILLED, S.FILLED, S.CANCELED, S.EXPIRED}),
     # A fill can arrive after the cancel or the expiry that it raced with.
     S.CANCELED: frozenset({S.FILLED}),
-    S.EXPIRED: frozenset({S.FILLED, S.PENDING, S.ACCEPTED, S.PARTIALLY_FILLED, S.CANCELED}),
+    S.EXPIRED: frozenset({S.FILLED, S.PENDING, S.ACCEPTED, S.PARTIALLY_FILLED, S.CANCELED, S.REJECTED}),
     S.REJECTED: frozenset(),
     S.DENIED: frozenset(),
     S.FILLED: frozenset(),

@@ -131,7 +131,7 @@ def _book_status(order: Order, report: ExecutionReport, *, now: datetime) -> boo
     order.fills_missing = order.reported_qty > order.filled_qty
     order.left_at = order.left_at or report.request_left_at
     order.venue_order_id = report.venue_order_id
-    if wrongly_expired and status is not current:
+    if wrongly_expired:  # also by the word that it expired there: from now on that end is the venue's
         log.error("order.found_after_expiry", extra={"client_order_id": order.client_order_id})
         order.closed_at, order.reason = None, ""
     order.status = status.value
