@@ -88,10 +88,10 @@ STORIES = (
 )
 
 
-def prepare(story: Story, url: str, seed: int) -> Scene:
+def prepare(story: Story, venue: StillVenue, seed: int) -> Scene:
     """Begin: an account as on the first day, and a trade where the story has one."""
-    open_account(url)
-    desk = RealDesk(url)
+    open_account(venue)
+    desk = RealDesk(venue)
     scene = Scene(story.symbols, newest_candle(), seed)
     if story.is_held:
         desk.see(scene.symbols, scene.opened)
@@ -102,10 +102,10 @@ def prepare(story: Story, url: str, seed: int) -> Scene:
     return scene
 
 
-def act(story: Story, url: str, scene: Scene, fatal: Boundary | None) -> list[Boundary]:
+def act(story: Story, venue: StillVenue, scene: Scene, fatal: Boundary | None) -> list[Boundary]:
     """Do what the story is about, and die at the fatal boundary; give the boundaries passed otherwise."""
     gate = Gate(fatal)
-    desk = RealDesk(url, ahead_s=story.ahead_s)
+    desk = RealDesk(venue, ahead_s=story.ahead_s)
     desk.see(scene.symbols, scene.opened)
     with standing(gate):
         story.act(desk, scene)
@@ -114,9 +114,9 @@ def act(story: Story, url: str, scene: Scene, fatal: Boundary | None) -> list[Bo
 
 def restart(story: Story, venue: StillVenue, scene: Scene) -> list[str]:
     """Do what a restart does until all is clean, then let every trade end; name what is wrong."""
-    desk = RealDesk(venue.url)
+    desk = RealDesk(venue)
     for after_s in ROUNDS_S:
-        desk.clock.ahead_s = story.ahead_s + after_s
+        desk.move_to(story.ahead_s + after_s)
         desk.see(scene.symbols, scene.opened)
         _come_back(desk, scene, is_first=after_s == 0)
         if after_s > ROUNDS_S[1] and _is_quiet():
@@ -125,7 +125,7 @@ def restart(story: Story, venue: StillVenue, scene: Scene) -> list[str]:
     if found:
         return found
     for _ in range(3):
-        desk.clock.ahead_s += LATE_S
+        desk.move_to(desk.clock.ahead_s + LATE_S)
         desk.see(scene.symbols, scene.opened)
         upkeep.run(desk=desk.desk)
         reconcile.run(desk=desk.desk, reason="schedule")

@@ -67,7 +67,7 @@ def strike_all(stories: Sequence[Story], *, seeds: int, is_every: bool, said: Pa
     """Make the tables, number the boundaries, strike them."""
     run(migrate, said=said)
     with run_still_venue(PRICES, balances=BALANCES) as venue:
-        run(settle_in, venue.url, said=said)
+        run(settle_in, venue, said=said)
     passed = {story.name: number(story, said=said) for story in stories}
     found = Verdict()
     for strike in every_boundary(stories, passed) if is_every else choose(stories, passed, seeds=seeds):
@@ -82,9 +82,9 @@ def number(story: Story, *, said: Path) -> list[Boundary]:
         ChildFailed: The undisturbed story does not end well.
     """
     with run_still_venue(PRICES, balances=BALANCES) as venue:
-        scene = run(prepare, story, venue.url, 0, said=said).answer
+        scene = run(prepare, story, venue, 0, said=said).answer
         story.stage(venue)
-        passed: list[Boundary] = run(act, story, venue.url, scene, None, said=said).answer
+        passed: list[Boundary] = run(act, story, venue, scene, None, said=said).answer
     return passed
 
 
@@ -117,9 +117,9 @@ def strike_once(strike: Strike, found: Verdict, *, said: Path) -> None:
     story, boundary, seed = strike
     began = time.monotonic()
     with run_still_venue(PRICES, balances=BALANCES) as venue:
-        scene = run(prepare, story, venue.url, seed, said=said).answer
+        scene = run(prepare, story, venue, seed, said=said).answer
         story.stage(venue)
-        ended = run(act, story, venue.url, scene, boundary, said=said)
+        ended = run(act, story, venue, scene, boundary, said=said)
         wrong = run(restart, story, venue, scene, said=said).answer
     found.slowest_s = max(found.slowest_s, time.monotonic() - began)
     told = f"{story.name}, {boundary.name} ({boundary.number}.), seed {seed}"

@@ -40,7 +40,9 @@ from trading.services import cycle, reconcile, upkeep
 
 PROCESSES = 4
 BARRIER_LIMIT_S = 60.0
-ROUND_S = 2.0  # of the desks' clock, so that each round has a candle of its own
+ROUND_S = (
+    3.0 * MAX_HOLD_S
+)  # from batch to batch by the clock of desks and venue: the trades between have ended
 
 
 @dataclass(slots=True)
@@ -98,12 +100,12 @@ def deliver_all(rounds: int, copies: int, *, said: Path) -> Verdict:
     found = Verdict()
     barrier = FORK.Barrier(PROCESSES)
     with run_still_venue(PRICES, balances=BALANCES) as venue:
-        run(settle_in, venue.url, ("older", "younger"), said=said)
-        run(open_account, venue.url, said=said)
+        run(settle_in, venue, ("older", "younger"), said=said)
+        run(open_account, venue, said=said)
         for number in range(rounds):
             one = Round(number, *_candle(number), copies)
             children = [
-                Child(_take_copies, venue.url, one, each, barrier, said=said) for each in range(PROCESSES)
+                Child(_take_copies, venue, one, each, barrier, said=said) for each in range(PROCESSES)
             ]
             for child in children:
                 found.violations += [f"round {number}: {line}" for line in child.end().answer]
@@ -120,9 +122,9 @@ def _candle(number: int) -> tuple[datetime, float]:
     return newest_candle(ahead_s), ahead_s
 
 
-def _take_copies(url: str, one: Round, share: int, barrier: Barrier) -> list[str]:
+def _take_copies(venue: StillVenue, one: Round, share: int, barrier: Barrier) -> list[str]:
     """Take every fourth copy, beginning together with the others; give the errors that escaped."""
-    desk = RealDesk(url, ahead_s=one.ahead_s)
+    desk = RealDesk(venue, ahead_s=one.ahead_s)
     desk.see(PRICES, one.opened)
     escaped: Counter[str] = Counter()
     barrier.wait(BARRIER_LIMIT_S)
@@ -139,11 +141,11 @@ def _close_round(venue: StillVenue, one: Round) -> tuple[int, list[str]]:
     wrong = _count_entries(venue.ledger(), one)
     trades = Trade.objects.filter(candle_open_at=one.opened)
     entries = trades.count()
-    desk = RealDesk(venue.url, ahead_s=one.ahead_s)
+    desk = RealDesk(venue, ahead_s=one.ahead_s)
     desk.see(PRICES, one.opened)
     reconcile.run(desk=desk.desk, reason="schedule")
     wrong += judge(venue.ledger())
-    desk.clock.ahead_s += 2 * MAX_HOLD_S
+    desk.move_to(one.ahead_s + 2 * MAX_HOLD_S)
     desk.see(PRICES, one.opened)
     upkeep.run(desk=desk.desk)
     reconcile.run(desk=desk.desk, reason="schedule")

@@ -6,16 +6,19 @@ lie in a real database. One strategy enters at every candle, one worker has all 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import cast
+from unittest.mock import patch
 
 import redis
 from django.conf import settings
 from django.core.management import call_command
 
+from bench.still_venue import StillVenue
 from tests.support.builders import a_config
 from tests.support.desk import FakeMarket, flat_candles
 from tests.support.trading import ALWAYS, last_closed
@@ -55,6 +58,9 @@ PATIENT = Limits(max_quote_age_s=60.0, max_candle_age_s=60.0)
 WRITTEN = (FillRow, Order, OrderList, Trade, Balance, TradingControl, ReconcileRun, ExternalChange)
 
 
+_REAL_SECONDS = time.time
+
+
 class MovedClock:
     """The real time, moved ahead by as much as the bench wants to have passed."""
 
@@ -63,24 +69,31 @@ class MovedClock:
 
     def __call__(self) -> datetime:
         """Give the moment."""
-        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
+        return datetime.fromtimestamp(self.seconds(), UTC)
+
+    def seconds(self) -> float:
+        """Give the moment in seconds since 1970."""
+        return _REAL_SECONDS() + self.ahead_s
 
 
 class RealDesk:
     """One process's desk with its clock and its market. Made after the fork, as in life."""
 
-    def __init__(self, url: str, *, ahead_s: float = 0.0, timeout_s: float = 3.0) -> None:
+    def __init__(self, still: StillVenue, *, ahead_s: float = 0.0) -> None:
         cast("dict[str, StrategySpec]", strategy.STRATEGIES)[ALWAYS.name] = ALWAYS
-        self.clock = MovedClock(ahead_s)
+        self._still = still
+        self.clock = MovedClock()
+        # The library that signs reads the machine's clock; it has to be as late as everything else.
+        patch("time.time", self.clock.seconds).start()
+        self.move_to(ahead_s)
         self.market = FakeMarket()
         client = redis.Redis.from_url(settings.REDIS_URL)
         self.venue = BinanceVenue(
-            rest_url=f"{url}/api",
+            rest_url=f"{still.url}/api",
             api_key="paper",
             api_secret="paper",  # noqa: S106 -- the documented key of a venue that holds no money
-            throttle=Throttle(client, clock=MovedClock()),
-            clock=MovedClock(),
-            timeout_s=timeout_s,
+            throttle=Throttle(client, clock=self.clock),
+            clock=self.clock,
         )
         self.venue.sync_clock()  # as trading.bootstrap.warm_up does before the first order
         self.desk = Desk(
@@ -92,6 +105,11 @@ class RealDesk:
             user_stream_is_up=lambda: True,
             roster=Roster(),
         )
+
+    def move_to(self, ahead_s: float) -> None:
+        """Let time pass until so many seconds ahead of the real clock, in this process and at the venue."""
+        self.clock.ahead_s = ahead_s
+        self._still.move_clock(ahead_s)
 
     def see(self, symbols: Iterable[str], opened: datetime, *, interval: str = SECOND) -> None:
         """Let fresh quotes of the symbols arrive, and candles up to the one opened at this moment."""
@@ -124,9 +142,9 @@ def migrate() -> None:
     call_command("migrate", verbosity=0, interactive=False)
 
 
-def settle_in(url: str, worker_names: tuple[str, ...] = ("bench",), interval: str = SECOND) -> None:
+def settle_in(still: StillVenue, worker_names: tuple[str, ...] = ("bench",), interval: str = SECOND) -> None:
     """Read the symbols and start the workers, once for all runs."""
-    desk = RealDesk(url)
+    desk = RealDesk(still)
     now = desk.clock()
     instruments.refresh_instruments(venue=desk.venue, now=now)
     config = a_config(
@@ -144,13 +162,13 @@ def settle_in(url: str, worker_names: tuple[str, ...] = ("bench",), interval: st
         workers.start_worker(worker.pk, actor="bench", now=now)
 
 
-def open_account(url: str) -> None:
+def open_account(still: StillVenue) -> None:
     """Begin as on the first day: nothing traded, nothing asked, the ledger opened from the venue's balances.
 
     Symbols and workers stay. Rules are read again: the run before may have changed them.
     """
     _forget()
-    desk = RealDesk(url)
+    desk = RealDesk(still)
     instruments.refresh_instruments(venue=desk.venue, now=desk.clock())
     reconcile.run(desk=desk.desk, reason="start")
 

@@ -91,6 +91,12 @@ class StillVenue:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/paper/faults", data=body):
             pass
 
+    def move_clock(self, ahead_s: float) -> None:
+        """Set the venue's clock so many seconds ahead of the real one."""
+        body = json.dumps({"skew_ms": round(ahead_s * 1000)}).encode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/paper/control", data=body):
+            pass
+
     def ledger(self) -> dict[str, Any]:
         """Give the venue's own truth."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/paper/ledger") as reply:

@@ -21,7 +21,7 @@ def test_a_restart_ends_clean_wherever_the_trader_was_killed(
 ) -> None:
     said = tmp_path / "said.txt"
     with run_still_venue(PRICES, balances=BALANCES) as venue:
-        run(settle_in, venue.url, said=said)
+        run(settle_in, venue, said=said)
     passed = {
         story.name: [each for each in number(story, said=said) if each.place.startswith(ROOMS)]
         for story in STORIES

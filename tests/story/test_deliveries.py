@@ -46,39 +46,39 @@ def _together(said: Path, *acts: tuple[Any, ...]) -> None:
         child.end()
 
 
-def _take(barrier: Barrier, url: str, interval: str, opened: datetime) -> None:
-    desk = RealDesk(url)
+def _take(barrier: Barrier, venue: StillVenue, interval: str, opened: datetime) -> None:
+    desk = RealDesk(venue)
     desk.see(PRICES, opened, interval=interval)
     barrier.wait(LIMIT_S)
     cycle.run_batch(batch([SYMBOL], opened, interval=interval), desk=desk.desk)
 
 
-def _leave(barrier: Barrier, url: str, opened: datetime) -> None:
-    desk = RealDesk(url)
+def _leave(barrier: Barrier, venue: StillVenue, opened: datetime) -> None:
+    desk = RealDesk(venue)
     desk.see(PRICES, opened)
     trade = Trade.objects.get()
     barrier.wait(LIMIT_S)
     exits.exit_trade(trade.pk, ExitReason.MAX_HOLD, desk=desk.desk)
 
 
-def _take_all(barrier: Barrier, url: str, opened: datetime) -> None:
-    desk = RealDesk(url)
+def _take_all(barrier: Barrier, venue: StillVenue, opened: datetime) -> None:
+    desk = RealDesk(venue)
     desk.see(PRICES, opened)
     barrier.wait(LIMIT_S)
     cycle.run_batch(batch(PRICES, opened), desk=desk.desk)
 
 
-def _kill(barrier: Barrier, url: str, opened: datetime) -> None:
-    desk = RealDesk(url)
+def _kill(barrier: Barrier, venue: StillVenue, opened: datetime) -> None:
+    desk = RealDesk(venue)
     desk.see(PRICES, opened)
     barrier.wait(LIMIT_S)
     control.kill(control.KillLevel.FLATTEN, actor="test", desk=desk.desk)
 
 
 def _settle(venue: StillVenue, opened: datetime, *, is_flat: bool) -> list[str]:
-    desk = RealDesk(venue.url)
+    desk = RealDesk(venue)
     for ahead_s in (0.0, 2.0, 12.0, 20.0):
-        desk.clock.ahead_s = ahead_s
+        desk.move_to(ahead_s)
         desk.see(PRICES, opened)
         reconcile.run(desk=desk.desk, reason="schedule")
         upkeep.run(desk=desk.desk)
@@ -87,13 +87,13 @@ def _settle(venue: StillVenue, opened: datetime, *, is_flat: bool) -> list[str]:
 
 def test_two_workers_that_want_one_symbol_in_two_processes_get_one_trade(said: Path) -> None:
     with run_still_venue(PRICES, balances=BALANCES) as venue:
-        run(settle_in, venue.url, ("second",), said=said)
-        run(settle_in, venue.url, ("minute",), "1m", said=said)
+        run(settle_in, venue, ("second",), said=said)
+        run(settle_in, venue, ("minute",), "1m", said=said)
     for _ in range(ROUNDS):
         with run_still_venue(PRICES, balances=BALANCES) as venue:
-            run(open_account, venue.url, said=said)
+            run(open_account, venue, said=said)
             opened = {each: newest_candle(interval=each) for each in ("1s", "1m")}
-            _together(said, *((_take, venue.url, each, at) for each, at in opened.items()))
+            _together(said, *((_take, venue, each, at) for each, at in opened.items()))
             wrong = run(_settle, venue, opened["1s"], said=said, is_flat=False).answer
             entries = entries_by_decision(venue.ledger())
 
@@ -105,11 +105,11 @@ def test_two_workers_that_want_one_symbol_in_two_processes_get_one_trade(said: P
 def test_two_exits_of_one_trade_in_two_processes_sell_once(said: Path, name: str) -> None:
     story = next(story for story in STORIES if story.name == name)
     with run_still_venue(PRICES, balances=BALANCES) as venue:
-        run(settle_in, venue.url, said=said)
+        run(settle_in, venue, said=said)
     for seed in range(ROUNDS):
         with run_still_venue(PRICES, balances=BALANCES) as venue:
-            scene = run(prepare, story, venue.url, seed, said=said).answer
-            _together(said, *[(_leave, venue.url, scene.opened)] * 2)
+            scene = run(prepare, story, venue, seed, said=said).answer
+            _together(said, *[(_leave, venue, scene.opened)] * 2)
             wrong = run(_settle, venue, scene.opened, said=said, is_flat=True).answer
             sold = Counter(
                 fill["clientOrderId"] for fill in venue.ledger()["fills"] if fill["side"] == "SELL"
@@ -121,12 +121,12 @@ def test_two_exits_of_one_trade_in_two_processes_sell_once(said: Path, name: str
 
 def test_the_kill_switch_in_the_middle_of_a_batch_leaves_nothing_behind(said: Path) -> None:
     with run_still_venue(PRICES, balances=BALANCES) as venue:
-        run(settle_in, venue.url, said=said)
+        run(settle_in, venue, said=said)
     for _ in range(ROUNDS):
         with run_still_venue(PRICES, balances=BALANCES) as venue:
-            run(open_account, venue.url, said=said)
+            run(open_account, venue, said=said)
             opened = newest_candle()
-            _together(said, (_take_all, venue.url, opened), (_kill, venue.url, opened))
+            _together(said, (_take_all, venue, opened), (_kill, venue, opened))
             wrong = run(_settle, venue, opened, said=said, is_flat=True).answer
         halted_at = TradingControl.objects.get().changed_at
 
