@@ -86,7 +86,7 @@ def _step(trade_id: int, quote: Quote | None, *, desk: Desk) -> bool:
     trade = Trade.objects.get(pk=trade_id)
     if TradeState(trade.state) is not TradeState.CLOSING:
         return False
-    orders = list(Order.objects.filter(trade=trade).select_related("order_list").order_by("id"))
+    orders = read_orders(trade)
     unclear = [order for order in orders if order.fills_missing or order.status in _UNANSWERED]
     if unclear:
         settle(unclear, desk=desk)
@@ -100,7 +100,7 @@ def _step(trade_id: int, quote: Quote | None, *, desk: Desk) -> bool:
     target = _replaceable(held, trade, instrument)
     if held and target is None:
         return _cancel(held, desk=desk)
-    recorded = _record(trade_id, orders, quote, now=desk.clock())
+    recorded = _record(trade, orders, quote, now=desk.clock())
     if recorded is None:
         return False
     if target is None:
@@ -110,6 +110,11 @@ def _step(trade_id: int, quote: Quote | None, *, desk: Desk) -> bool:
     if replacement is not None and not replacement.cancelled:
         return settle(held, desk=desk)  # the protection had ended by itself: how?
     return replacement is not None
+
+
+def read_orders(trade: Trade) -> list[Order]:
+    """Give the orders of a trade with their lists, the oldest first."""
+    return list(Order.objects.filter(trade=trade).select_related("order_list").order_by("id"))
 
 
 def _worth(trade: Trade, quote: Quote | None) -> Decimal:
@@ -195,14 +200,16 @@ def cancel(order: Order, venue: Venue) -> Sequence[ExecutionReport]:
     return venue.cancel_order(order.symbol, order.client_order_id)
 
 
-def _record(trade_id: int, orders: Sequence[Order], quote: Quote | None, *, now: datetime) -> Recorded | None:
+def _record(trade: Trade, orders: Sequence[Order], quote: Quote | None, *, now: datetime) -> Recorded | None:
     """Record the next sale, once: its attempt number is how many there were.
 
-    The orders were read without a lock. Where any of them moved or another one came, what was decided on is
-    over: another process sells, or the protection has sold, and the next call looks anew.
+    Trade and orders were read without a lock. Where any of them moved or another one came, what was decided
+    on is over: another process sells, or the protection has sold, and the next call looks anew.
     """
     with transaction.atomic():
-        locked = Trade.objects.select_for_update().get(pk=trade_id)
+        locked = Trade.objects.select_for_update().get(pk=trade.pk)
+        if (locked.state, sellable_qty(locked)) != (trade.state, sellable_qty(trade)):
+            return None
         seen = {order.pk: (order.status, order.filled_qty) for order in orders}
         now_there = Order.objects.filter(trade=locked).values_list("pk", "status", "filled_qty")
         if {pk: (status, filled_qty) for pk, status, filled_qty in now_there} != seen:

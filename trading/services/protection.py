@@ -21,7 +21,7 @@ from trading.models import Balance, Order, Trade
 from trading.selectors.instruments import get_instrument
 from trading.services.conclusions import sellable_qty
 from trading.services.context import Desk
-from trading.services.exits import exit_trade, refused_in_a_row
+from trading.services.exits import exit_trade, read_orders, refused_in_a_row
 from trading.services.submit import Recorded, record, submit
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def protect_trade(trade_id: int, *, desk: Desk) -> bool:
     trade = Trade.objects.select_related("version").get(pk=trade_id)
     if TradeState(trade.state) is not TradeState.OPEN or trade.is_protected:
         return trade.is_protected
-    orders = _orders(trade)
+    orders = read_orders(trade)
     if any(order.status in _UNRESOLVED for order in orders):
         return _leave_orphan_target(trade, orders, desk=desk)
     quote = desk.market.quotes([trade.symbol]).get(trade.symbol)
@@ -64,7 +64,7 @@ def protect_meanwhile(trade: Trade, *, desk: Desk) -> bool:
 
     The next sale takes their place again.
     """
-    orders = _orders(trade)
+    orders = read_orders(trade)
     is_stuck = len(refused_in_a_row(orders)) >= REFUSALS_BEFORE_PROTECTION
     is_under_way = any(order.status in _UNRESOLVED for order in orders)
     if trade.is_protected or is_under_way or not is_stuck or _is_too_early(orders, now=desk.clock()):
@@ -81,7 +81,7 @@ def protect_in_doubt(trade: Trade, *, desk: Desk) -> bool:
     did not: everything is still there, and nothing locks it. If it did after all, the venue refuses this
     order for want of coins.
     """
-    orders = _orders(trade)
+    orders = read_orders(trade)
     now = desk.clock()
     open_orders = [order for order in orders if order.status in _UNRESOLVED]
     is_over = all(
@@ -108,10 +108,6 @@ def _is_all_there(trade: Trade, *, desk: Desk) -> bool:
     ledger = Balance.objects.filter(asset=trade.base_asset).values_list("ledger", flat=True).first()
     held = {each.asset: each for each in desk.venue.balances()}.get(trade.base_asset)
     return held is not None and held.total == ledger and held.free >= sellable_qty(trade)
-
-
-def _orders(trade: Trade) -> list[Order]:
-    return list(Order.objects.filter(trade=trade).order_by("id"))
 
 
 def _is_too_early(orders: Sequence[Order], *, now: datetime) -> bool:
@@ -193,6 +189,8 @@ def _record_protection(
             return None
         if Order.objects.filter(trade=locked, status__in=_UNRESOLVED).exclude(pk__in=beside).exists():
             return None
+        if not instrument.fit_qty(sellable_qty(locked)):
+            return None  # sold meanwhile
         attempt = Order.objects.filter(trade=locked, role=OrderRole.STOP.value).count() + 1
         trailing = locked.version.trailing_bps if instrument.trailing_allowed else 0
         exits = ExitPrices(locked.take_profit_price, locked.stop_price, trailing or None)

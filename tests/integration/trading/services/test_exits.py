@@ -120,6 +120,25 @@ def test_two_processes_that_leave_the_same_trade_at_once_sell_it_once(
     assert_ledger_agrees(scene)
 
 
+def test_a_sale_that_was_overtaken_before_the_orders_were_read_is_not_recorded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_worker(scene)
+    turn(scene)
+    trade = Trade.objects.get()
+    look = exits.read_orders
+
+    def be_overtaken(of: Trade) -> list[Order]:
+        monkeypatch.setattr(exits, "read_orders", look)
+        exit_trade(trade.pk, ExitReason.MANUAL, desk=scene.desk)
+        return look(of)
+
+    monkeypatch.setattr(exits, "read_orders", be_overtaken)
+    exit_trade(trade.pk, ExitReason.MANUAL, desk=scene.desk)
+
+    assert [order.status for order in Order.objects.filter(role="EXIT")] == ["FILLED"]
+
+
 def test_protection_that_is_refused_sells_the_position(scene: Scene) -> None:
     scene.quote("DOGEUSDT", "0.3000", "0.3001", qty="1000000")
     a_worker(scene, "DOGEUSDT")
