@@ -56,6 +56,12 @@ class Child:
         assert self._process.pid is not None
         return self._process.pid
 
+    def kill(self) -> None:
+        """End it now."""
+        self._process.kill()
+        self._process.join()
+        self._ours.close()
+
     def end(self, *, limit_s: float = LIMIT_S) -> Ended:
         """Wait for its end.
 
@@ -76,9 +82,7 @@ class Child:
                 raise ChildFailed(answer)
             return Ended(was_killed=False, answer=answer)
         finally:
-            self._process.kill()
-            self._process.join()
-            self._ours.close()
+            self.kill()
 
 
 def run(act: Callable[..., Any], *args: Any, said: Path, **kwargs: Any) -> Ended:

@@ -4,6 +4,8 @@ Four forked processes, each with its own desk, connections and client, wait at a
 of the copies; the venue is the paper venue over HTTP, the database a real one. Two workers want the same
 symbols. Each decision may end in one entry at the venue, each symbol in one trade, and no delivery may end in
 an error. After each round the trades are closed and our rows are compared with the venue's ledger.
+
+Some more rounds go through Celery: the task is published as often to a broker that four workers serve.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.synchronize import Barrier
@@ -22,6 +26,7 @@ from typing import Any
 
 from bench import private_servers
 from bench.aftermath import entries_by_decision, judge
+from bench.celery_traders import celery_traders, publish
 from bench.children import Child, run
 from bench.real_desk import (
     BALANCES,
@@ -40,6 +45,7 @@ from trading.services import cycle, reconcile, upkeep
 
 PROCESSES = 4
 BARRIER_LIMIT_S = 60.0
+ROUNDS_OF_A_VENUE = 20
 ROUND_S = (
     3.0 * MAX_HOLD_S
 )  # from batch to batch by the clock of desks and venue: the trades between have ended
@@ -70,6 +76,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.deliveries", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200, help="batches (default 200)")
     parser.add_argument("--copies", type=int, default=100, help="deliveries of each batch (default 100)")
+    parser.add_argument("--celery-rounds", type=int, default=20, help="rounds through a broker (default 20)")
     parser.add_argument("--database", choices=(*private_servers.DATABASES, "both"), default="both")
     parser.add_argument("--json", action="store_true", help="figures as one line of JSON")
     options = parser.parse_args()
@@ -79,47 +86,77 @@ def main() -> int:
     began = time.monotonic()
     with private_servers.running() as home:
         run(migrate, said=home / "said.txt")
-        found = deliver_all(options.rounds, options.copies, said=home / "said.txt")
+        settle_two_workers(home / "said.txt")
+        found = {
+            "direct": deliver_all(options.rounds, options.copies, said=home / "said.txt"),
+            "celery": deliver_by_celery(options.celery_rounds, options.copies, said=home / "said.txt"),
+        }
+    for way, verdict in found.items():
+        _print(verdict, {"database": options.database, "way": way}, as_json=options.json)
+    sys.stdout.write(f"took {round(time.monotonic() - began)} s\n" * (not options.json))
+    return 1 if any(verdict.violations for verdict in found.values()) else 0
+
+
+def _print(found: Verdict, about: dict[str, Any], *, as_json: bool) -> None:
     figures = {
-        "database": options.database,
+        **about,
         "rounds": found.rounds,
         "deliveries": found.deliveries,
         "entries": found.entries,
         "violations": len(found.violations),
-        "took_s": round(time.monotonic() - began),
     }
-    line = json.dumps(figures) if options.json else ", ".join(f"{k} {v}" for k, v in figures.items())
+    line = json.dumps(figures) if as_json else ", ".join(f"{name} {value}" for name, value in figures.items())
     sys.stdout.write(f"{line}\n")
     for violation in found.violations[:50]:
         sys.stderr.write(f"{violation}\n")
-    return 1 if found.violations else 0
 
 
 def deliver_all(rounds: int, copies: int, *, said: Path) -> Verdict:
     """Deliver the batch of each round to all processes at once, and judge after each."""
     found = Verdict()
     barrier = FORK.Barrier(PROCESSES)
-    with run_still_venue(PRICES, balances=BALANCES) as venue:
-        run(settle_in, venue, ("older", "younger"), said=said)
-        run(open_account, venue, said=said)
-        for number in range(rounds):
-            one = Round(number, *_candle(number), copies)
-            children = [
-                Child(_take_copies, venue, one, each, barrier, said=said) for each in range(PROCESSES)
-            ]
-            for child in children:
-                found.violations += [f"round {number}: {line}" for line in child.end().answer]
-            entries, wrong = run(_close_round, venue, one, said=said).answer
-            found.violations += [f"round {number}: {line}" for line in wrong]
-            found.rounds += 1
-            found.deliveries += copies
-            found.entries += entries
+    for venue, one in _rounds(rounds, copies, said=said):
+        shares = [Child(_take_copies, venue, one, each, barrier, said=said) for each in range(PROCESSES)]
+        escaped = [line for child in shares for line in child.end().answer]
+        _count(venue, one, escaped, found, said=said)
     return found
 
 
-def _candle(number: int) -> tuple[datetime, float]:
-    ahead_s = number * ROUND_S
-    return newest_candle(ahead_s), ahead_s
+def deliver_by_celery(rounds: int, copies: int, *, said: Path) -> Verdict:
+    """Publish the batch of each round to a broker that four Celery workers serve, and judge after each."""
+    found = Verdict()
+    with ExitStack() as traders:
+        for venue, one in _rounds(rounds, copies, said=said):
+            if one.number % ROUNDS_OF_A_VENUE == 0:
+                traders.close()
+                traders.enter_context(celery_traders(venue, processes=PROCESSES, said=said))
+            escaped = publish(one.opened, one.ahead_s, copies=copies)
+            _count(venue, one, escaped, found, said=said)
+    return found
+
+
+def _rounds(rounds: int, copies: int, *, said: Path) -> Iterator[tuple[StillVenue, Round]]:
+    """Give each round with its venue; a fresh one now and then, so that the ledgers stay short."""
+    for first in range(0, rounds, ROUNDS_OF_A_VENUE):
+        with run_still_venue(PRICES, balances=BALANCES) as venue:
+            run(open_account, venue, said=said)
+            for number in range(first, min(first + ROUNDS_OF_A_VENUE, rounds)):
+                ahead_s = (number - first) * ROUND_S
+                yield venue, Round(number, newest_candle(ahead_s), ahead_s, copies)
+
+
+def _count(venue: StillVenue, one: Round, escaped: Sequence[str], found: Verdict, *, said: Path) -> None:
+    entries, wrong = run(_close_round, venue, one, said=said).answer
+    found.violations += [f"round {one.number}: {line}" for line in (*escaped, *wrong)]
+    found.rounds += 1
+    found.deliveries += one.copies
+    found.entries += entries
+
+
+def settle_two_workers(said: Path) -> None:
+    """Read the symbols and start two workers that want all of them."""
+    with run_still_venue(PRICES, balances=BALANCES) as venue:
+        run(settle_in, venue, ("older", "younger"), said=said)
 
 
 def _take_copies(venue: StillVenue, one: Round, share: int, barrier: Barrier) -> list[str]:

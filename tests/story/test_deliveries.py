@@ -12,7 +12,7 @@ import redis
 from bench.aftermath import entries_by_decision, judge
 from bench.children import Child, run
 from bench.crash_stories import STORIES, prepare
-from bench.deliveries import deliver_all
+from bench.deliveries import deliver_all, deliver_by_celery, settle_two_workers
 from bench.real_desk import BALANCES, PRICES, RealDesk, batch, newest_candle, open_account, settle_in
 from bench.still_venue import FORK, StillVenue, run_still_venue
 from trading.domain.trades import ExitReason
@@ -32,10 +32,21 @@ def said(redis_client: redis.Redis, tmp_path: Path) -> Path:
 
 
 def test_the_same_batch_delivered_to_four_processes_makes_one_order_each(said: Path) -> None:
+    settle_two_workers(said)
+
     found = deliver_all(5, 20, said=said)
 
     assert not found.violations
     assert found.entries == 5 * len(PRICES)
+
+
+def test_the_same_task_published_twenty_times_makes_one_order_each(said: Path) -> None:
+    settle_two_workers(said)
+
+    found = deliver_by_celery(2, 20, said=said)
+
+    assert not found.violations
+    assert found.entries == 2 * len(PRICES)
 
 
 def _together(said: Path, *acts: tuple[Any, ...]) -> None:
