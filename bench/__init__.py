@@ -6,4 +6,6 @@ real_input   recorded candles and ticks, the ledger against the venue's own
 kills        kill -9 of each process in turn while trading
 
 Beside them `python -m bench.chaos` (`make chaos`): random mischief from a seed, judged by bench/oracles.py.
+`python -m bench.crashes`: SIGKILL of a trader at every statement and request, on both databases.
+`python -m bench.deliveries`: the same batch a hundred times to four traders at once, on both databases.
 """
