@@ -235,8 +235,9 @@ class LateRejection(EntryFault):
 
     async def after_engine(self, call: Call, reply: Reply) -> None:
         """Set the time of the rejection."""
-        order = placed_open(self.venue, reply.body)[0]
-        asyncio.get_running_loop().call_later(self.params["delay_s"], self.reject, order)
+        # None is left where another fault held this reply up and the order has ended meanwhile.
+        for order in placed_open(self.venue, reply.body)[:1]:
+            asyncio.get_running_loop().call_later(self.params["delay_s"], self.reject, order)
 
     def reject(self, order: Wire) -> None:
         """Refuse it now, unless it has ended."""

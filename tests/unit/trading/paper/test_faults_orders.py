@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -163,6 +164,19 @@ async def test_fault_45_rejects_an_accepted_order_later() -> None:
     assert (last["x"], last["X"], last["r"]) == ("REJECTED", "REJECTED", "INSUFFICIENT_BALANCES")
     assert stage.balance("USDT") == (Decimal(10000), Decimal(0))
     assert fault.fired == 1
+
+
+async def test_fault_45_spares_an_order_that_ended_while_its_reply_was_held_up() -> None:
+    stage = PaperStage()
+    stage.arm(8, delay_s=0.05)
+    stage.arm(45, delay_s=0)
+
+    placing = asyncio.create_task(stage.order("BUY", "1", "98"))
+    await until(lambda: bool(stage.venue.engine.execute("openOrders.status", {})))
+    stage.venue.engine.execute("openOrders.cancelAll", {"symbol": "BTCUSDT"})
+    order = await placing
+
+    assert (order["status"], await stage.call("openOrders.status")) == ("NEW", [])
 
 
 async def test_fault_45_ends_a_list_by_its_first_leg() -> None:
