@@ -219,6 +219,9 @@ async def test_a_hole_of_the_venue_itself_stops_nothing(
     cache, venue = MarketCache(redis_client), an_account(server, redis_client)
     async with feeding(server, venue, redis_server):
         await until(lambda: bool(opens(cache)))
+        asked_for = opens(cache)[-1]
+        # What the first question brought cannot be lost any more: the stream must be the one that tells.
+        await until(lambda: opens(cache)[-1] >= asked_for + 2 * SECOND, limit_s=20)
         begun = opens(cache)[-1]
         await arm(server, 57, count=1, mode="missing", in_rest=True)
         await until(lambda: opens(cache)[-1] >= begun + 4 * SECOND, limit_s=20)
