@@ -101,16 +101,17 @@ def claim(recorded: Sequence[Recorded], *, now: datetime) -> list[Recorded]:
     Compare-and-set on INITIALIZED: what another process expired meanwhile is not sent. Entries are
     DENIED when trading was halted since they were recorded.
     """
-    entries = [each for each in recorded if _is_entry(each)]
-    if entries and not _may_enter():
-        for each in entries:
-            expire_unsent(each.orders, reason="TRADING_NOT_ACTIVE", now=now, status=OrderStatus.DENIED)
-        recorded = [each for each in recorded if not _is_entry(each)]
-    ids = [order.id for each in recorded for order in each.orders]
-    initialized = Order.objects.filter(id__in=ids, status=OrderStatus.INITIALIZED.value)
+    denied: list[Recorded] = []
     with transaction.atomic():
+        entries = [each for each in recorded if _is_entry(each)]
+        if entries and not _may_enter():
+            denied, recorded = entries, [each for each in recorded if not _is_entry(each)]
+        ids = [order.id for each in recorded for order in each.orders]
+        initialized = Order.objects.filter(id__in=ids, status=OrderStatus.INITIALIZED.value)
         won = set(initialized.select_for_update().order_by("pk").values_list("id", flat=True))
         Order.objects.filter(id__in=won).update(status=OrderStatus.SUBMITTED.value, submitted_at=now)
+    for each in denied:
+        expire_unsent(each.orders, reason="TRADING_NOT_ACTIVE", now=now, status=OrderStatus.DENIED)
     claimed = [each for each in recorded if all(order.id in won for order in each.orders)]
     for each in claimed:
         for order in each.orders:
@@ -123,7 +124,9 @@ def _is_entry(recorded: Recorded) -> bool:
 
 
 def _may_enter() -> bool:
-    return TradingControl.objects.filter(pk=1, state=TradingState.ACTIVE.value).exists()
+    """Tell whether entries may be sent; locks the control row: no halt comes between this and the claim."""
+    control = TradingControl.objects.select_for_update().filter(pk=1).first()
+    return control is not None and control.state == TradingState.ACTIVE.value
 
 
 def send(recorded: Recorded, *, venue: Venue) -> Answer:
