@@ -34,7 +34,10 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class OrderTerms:
-    """What an order asks for, as a query tells it; `price` is its limit or else its stop, None at market."""
+    """What an order asks for, as a query tells it.
+
+    `qty` is 0 while the venue has not sized it; `price` is its limit or else its stop, None at market.
+    """
 
     side: Side
     qty: Decimal

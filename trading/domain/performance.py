@@ -53,7 +53,9 @@ def wilson_interval(wins: int, trades: int, z: float = Z_95) -> tuple[float, flo
     centre = rate + square / (2 * trades)
     reach = z * math.sqrt(rate * (1 - rate) / trades + square / (4 * trades * trades))
     scale = 1 + square / trades
-    return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)
+    low, high = (centre - reach) / scale, (centre + reach) / scale
+    # Rounding may carry an end past the rate itself where nothing, or everything, was won.
+    return max(0.0, min(low, rate)), min(1.0, max(high, rate))
 
 
 def win_rate(pnls: Sequence[Decimal]) -> float | None:

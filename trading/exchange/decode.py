@@ -155,6 +155,8 @@ def order_query(payload: object) -> ExecutionReport:
     Source: rest-api.md, "Query order (USER_DATA)".
     """
     row = as_object(payload, "order")
+    # A leg that the venue sizes by what its entry receives has no quantity before.
+    qty = number(row, "origQty") if "origQty" in row else Decimal(0)
     price = number(row, "price") or (number(row, "stopPrice") if "stopPrice" in row else Decimal(0))
     return ExecutionReport(
         client_order_id=text(row, "clientOrderId"),
@@ -165,7 +167,7 @@ def order_query(payload: object) -> ExecutionReport:
         reported_at=first_moment(row, "updateTime", "transactTime", "time"),
         venue_list_id=_list_id(row, "orderListId"),
         reason=_reason(row.get("expiryReason")),
-        terms=OrderTerms(side(text(row, "side")), number(row, "origQty"), price or None),
+        terms=OrderTerms(side(text(row, "side")), qty, price or None),
     )
 
 

@@ -55,23 +55,27 @@ def list_doubtful(*, now: datetime) -> list[Order]:
     )
     since = now - timedelta(seconds=FIRST_ASK_S)
     lists = {order.order_list_id for order in candidates if order.order_list_id is not None}
-    filled = {
+    ended = Order.objects.filter(order_list_id__in=lists, closed_at__lte=since)
+    ends = {
         (list_id, side)
-        for list_id, side in Order.objects.filter(
-            order_list_id__in=lists, status=OrderStatus.FILLED.value, closed_at__lte=since
-        ).values_list("order_list_id", "side")
+        for list_id, side, status in ended.values_list("order_list_id", "side", "status")
+        if side == Side.BUY.value or status == OrderStatus.FILLED.value
     }
-    return [order for order in candidates if _sent_at(order) <= since and _is_doubtful(order, filled)]
+    return [order for order in candidates if _sent_at(order) <= since and _is_doubtful(order, ends)]
 
 
-def _is_doubtful(order: Order, filled: Collection[tuple[int | None, str]]) -> bool:
-    """Tell whether an open order should have gone on by now. `filled`: lists with a side that is filled."""
+def _is_doubtful(order: Order, ends: Collection[tuple[int | None, str]]) -> bool:
+    """Tell whether an open order should have gone on by now.
+
+    Args:
+        ends: Lists with the side that has ended: an entry in any way, an exit by selling everything.
+    """
     if order.fills_missing or OrderStatus(order.status) in _UNANSWERED:
         return True
-    if (order.order_list_id, Side.SELL.value) in filled:
+    if (order.order_list_id, Side.SELL.value) in ends:
         return True  # one leg sold everything: the other must be gone
     is_pending = OrderStatus(order.status) is OrderStatus.PENDING
-    return is_pending and (order.order_list_id, Side.BUY.value) in filled
+    return is_pending and (order.order_list_id, Side.BUY.value) in ends
 
 
 def resolve_orders(orders: Iterable[Order], *, desk: Desk) -> int:

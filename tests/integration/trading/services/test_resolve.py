@@ -190,6 +190,17 @@ def test_a_leg_whose_end_was_never_told_is_asked_for(scene: Scene) -> None:
     assert_ledger_agrees(scene)
 
 
+def test_legs_whose_entry_expired_untold_are_asked_for(scene: Scene) -> None:
+    scene.engine.set_book("BTCUSDT", bids=[(Decimal(99), Decimal(9))], asks=[(Decimal(500), Decimal(9))])
+    turn(scene)
+    scene.engine.drain_events()
+
+    _wait(scene, 1.0)
+
+    assert Trade.objects.get().state == "ABORTED"
+    assert not Order.objects.exclude(status="EXPIRED").exists()
+
+
 def test_an_exit_that_the_price_has_passed_is_asked_for_when_no_event_tells_of_it(scene: Scene) -> None:
     turn(scene)
     scene.pump()
