@@ -35,6 +35,7 @@ class ExitReason(StrEnum):
     MANUAL = "MANUAL"
     DUST = "DUST"  # what was bought is too small to sell
     EXTERNAL = "EXTERNAL"  # others took what was held from the account
+    LATE = "LATE"  # bought by an entry that had been given up, when another trade held the symbol
 
 
 @dataclass(frozen=True, slots=True)

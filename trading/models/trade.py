@@ -69,7 +69,9 @@ class Trade(models.Model):
             # Two workers that want the same symbol: the second insert fails, whoever it is.
             models.UniqueConstraint(
                 fields=["symbol"],
-                condition=Q(state__in=[state.value for state in OPEN_STATES]),
+                # One that was bought late, beside the trade that took its place, is on its way out.
+                condition=Q(state__in=[state.value for state in OPEN_STATES])
+                & ~Q(exit_reason=ExitReason.LATE.value),
                 name="one_open_trade_per_symbol",
             ),
             # Two deliveries of the same cycle: the second insert fails, also after the trade closed.

@@ -13,8 +13,10 @@ from decimal import Decimal
 
 from trading import events
 from trading.domain.instrument import Instrument
+from trading.domain.trades import TradeState
 from trading.models import FillRow, Order, Trade
 from trading.selectors.instruments import get_instruments
+from trading.selectors.trades import busy_symbols
 from trading.services.conclusions import conclude
 
 
@@ -26,6 +28,7 @@ class TradeBook:
     instrument: Instrument
     orders: list[Order] = field(default_factory=list)
     fills: list[FillRow] = field(default_factory=list)
+    symbol_is_held: bool = False  # by another open trade; asked for a trade whose entry was given up
 
     def conclude(self, *, at: datetime, now: datetime, price: Decimal | None = None) -> None:
         """Bring the trade's row in line with its orders and fills; nothing is saved yet.
@@ -35,7 +38,16 @@ class TradeBook:
             price: What a sale would bring now, where leftovers shall be judged by it and not by their cost.
         """
         self.fills.sort(key=lambda fill: (fill.filled_at, fill.venue_fill_id))
-        conclude(self.trade, self.orders, self.fills, instrument=self.instrument, at=at, now=now, price=price)
+        conclude(
+            self.trade,
+            self.orders,
+            self.fills,
+            instrument=self.instrument,
+            at=at,
+            now=now,
+            price=price,
+            symbol_is_held=self.symbol_is_held,
+        )
 
     def save(self) -> None:
         """Save the trade's row and tell the dashboard after commit."""
@@ -58,7 +70,11 @@ def open_books(trade_ids: Collection[int]) -> dict[int, TradeBook]:
     fills: dict[int, list[FillRow]] = defaultdict(list)
     for fill in FillRow.objects.filter(trade_id__in=trade_ids):
         fills[fill.trade_id].append(fill)
+    given_up = {trade.symbol for trade in trades if trade.state == TradeState.ABORTED.value}
+    held = given_up & busy_symbols() if given_up else set()
     return {
-        trade.pk: TradeBook(trade, instruments[trade.symbol], orders[trade.pk], fills[trade.pk])
+        trade.pk: TradeBook(
+            trade, instruments[trade.symbol], orders[trade.pk], fills[trade.pk], trade.symbol in held
+        )
         for trade in trades
     }

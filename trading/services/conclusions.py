@@ -30,12 +30,14 @@ def conclude(
     at: datetime,
     now: datetime,
     price: Decimal | None = None,
+    symbol_is_held: bool = False,
 ) -> None:
     """Bring the trade row in line with its orders and fills (the oldest first); nothing is saved.
 
     Args:
         at: The venue's moment of what was booked; seconds without protection are counted in it.
         price: What a sale would bring now; without it leftovers are judged by what they cost.
+        symbol_is_held: Another trade holds the symbol; this one, should it live again, is sold at once.
     """
     position = fold_trade(trade, fills)
     result = figures(position, fee_value=_foreign_fee_value(trade, fills))
@@ -43,7 +45,7 @@ def conclude(
     if position.bought_qty == ZERO:
         _abort_if_over(trade, orders, now=now)
     else:
-        _open_if_new(trade, fills)
+        _open_if_new(trade, fills, symbol_is_held=symbol_is_held)
         worth = price or held_price(trade)
         is_dust = not instrument.is_sellable(sellable_qty(trade), worth)
         if is_dust and _all_closed(orders) and TradeState(trade.state) is not TradeState.CLOSED:
@@ -120,7 +122,7 @@ def _abort_if_over(trade: Trade, orders: Sequence[Order], *, now: datetime) -> N
         trade.closed_at = now
 
 
-def _open_if_new(trade: Trade, fills: Sequence[FillRow]) -> None:
+def _open_if_new(trade: Trade, fills: Sequence[FillRow], *, symbol_is_held: bool) -> None:
     # An entry that we had given up may turn out to be filled: its trade lives again.
     if TradeState(trade.state) not in (TradeState.OPENING, TradeState.ABORTED):
         return
@@ -128,6 +130,8 @@ def _open_if_new(trade: Trade, fills: Sequence[FillRow]) -> None:
     trade.opened_at = fills[0].filled_at
     trade.closed_at = None
     trade.expires_at = fills[0].filled_at + timedelta(seconds=trade.version.max_hold_s)
+    if symbol_is_held:
+        trade.state, trade.exit_reason = TradeState.CLOSING.value, ExitReason.LATE.value
 
 
 def _all_closed(orders: Sequence[Order]) -> bool:

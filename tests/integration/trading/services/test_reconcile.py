@@ -8,7 +8,7 @@ import pytest
 from tests.support.desk import Scene, a_scene
 from tests.support.trading import a_worker, always, assert_ledger_agrees, prepare, turn
 from trading.models import Balance, FillRow, JournalEntry, Order, Trade
-from trading.services import reconcile
+from trading.services import reconcile, upkeep
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always")]
 __all__ = ["always"]
@@ -66,6 +66,28 @@ def test_an_order_given_up_too_early_lives_again_when_the_venue_reports_it(scene
 
     trade = Trade.objects.get()
     assert (trade.state, trade.is_protected) == ("OPEN", True)
+    assert_ledger_agrees(scene)
+
+
+def test_an_entry_given_up_and_bought_beside_its_successor_is_sold_at_once(scene: Scene) -> None:
+    scene.venue.lose_replies = 1
+    turn(scene)
+    Order.objects.update(status="EXPIRED", reason="NOT_FOUND", closed_at=scene.clock())
+    Trade.objects.update(state="ABORTED", closed_at=scene.clock())
+    late = Trade.objects.get()
+    scene.clock.advance(60)
+    scene.quote("BTCUSDT", "100.00", "100.01")
+    turn(scene)
+
+    scene.pump()
+    upkeep.run(desk=scene.desk)
+    scene.pump()
+    _run(scene)
+
+    late.refresh_from_db()
+    successor = Trade.objects.exclude(pk=late.pk).get()
+    assert (late.state, late.exit_reason, late.realised_pnl is not None) == ("CLOSED", "LATE", True)
+    assert (successor.state, successor.is_protected) == ("OPEN", True)
     assert_ledger_agrees(scene)
 
 
