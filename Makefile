@@ -44,6 +44,7 @@ check: setup  ## everything a machine can judge without running the product
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/pytest -q -p no:randomly tests/test_house_rules.py
 
+# Three workers on two cores: much of the second half waits for streams and for faults to end.
 # The database-bound tests run on PostgreSQL first, so that the last line sums up the whole suite.
 test: setup  ## the whole suite, on both databases
 	@status=0; \
@@ -52,7 +53,7 @@ test: setup  ## the whole suite, on both databases
 	else \
 		echo "PostgreSQL's server programs are not on this machine: its half of the suite is left out"; \
 	fi; \
-	$(BIN)/pytest -q -n 2 $(ARGS) || status=1; \
+	$(BIN)/pytest -q -n 3 $(ARGS) || status=1; \
 	exit $$status
 
 test-fast: setup  ## what needs no database and no process

@@ -59,6 +59,7 @@ ORDER_ROWS: tuple[Row, ...] = (
         "Partly filled right before its cancel",
         "The cancel's report names the fill; the rest is sold.",
         times(2, fraction=0.5),
+        symbols=("DOGEUSDT", "BTCUSDT"),
     ),
     row(
         24,

@@ -32,14 +32,22 @@ ENDS_WITH_ITS_WINDOW = (18,)
 PAIRS = endless(
     [("BTCUSDT", "DOGEUSDT"), ("LTCUSDT", "ADAUSDT"), ("ADAUSDT", "BTCUSDT"), ("DOGEUSDT", "LTCUSDT")]
 )
+
+# More forms of one fault than these are left to the running stack, as are those marked so.
+FORMS = 3
+
+
+def _forms(row: Row) -> list[tuple[int, Arm]]:
+    return [(number, arm) for number, arm in enumerate(row.arms) if not arm.is_live_only][:FORMS]
+
+
 STORIES = [
     pytest.param(
         row, arm, row.symbols or pair, id=f"{row.number} {number}" if len(row.arms) > 1 else str(row.number)
     )
     for row in ROWS
     if not row.provocation
-    for (number, arm), pair in zip(enumerate(row.arms), PAIRS, strict=False)
-    if not arm.is_live_only
+    for (number, arm), pair in zip(_forms(row), PAIRS, strict=False)
 ]
 SETTLE_S = 20.0
 STRIKE_S = 2.0

@@ -92,7 +92,7 @@ def test_fault_27_ends_by_itself(venue: PaperServer, client: Client) -> None:
 
 
 def test_fault_28_takes_a_symbol_away_from_a_running_market(venue: PaperServer, client: Client) -> None:
-    pair = protect(client, bid(client))
+    pair = protect(client, calm_bid(client))
     venue.arm(28, count=None, symbol="BTCUSDT", stage="removed")
 
     with pytest.raises(BinanceAPIException, match="Invalid symbol"):
