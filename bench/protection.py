@@ -2,18 +2,20 @@
 
 Busy workers enter and leave by target, stop, trailing stop and time on symbols of every kind. The venue's own
 orders and fills tell what no stop covered, after the entry's fill and in the whole life of the trade; our
-count stands beside it.
+count stands beside it. Where the market had passed the exits before the entry was filled, the venue refuses
+them; such trades are told apart, because no order could have covered them.
 """
 
 import tempfile
 import time
 from collections import defaultdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from bench.coverage import gaps
-from bench.facts import Facts, read_facts
+from bench.facts import Facts, first_id, read_facts
 from bench.house import House
 from bench.stack import ledger_differences, quantile, wait_until
 
@@ -40,6 +42,7 @@ def measure(*, minutes: float = 3.0) -> dict[str, Any]:
 
 def _by_mode(facts: Facts) -> dict[str, Any]:
     found = gaps(facts)
+    passed = _passed_before_the_fill(facts)
     modes: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     for trade in facts.trades:
         if trade["opened_at"] is None:
@@ -48,9 +51,30 @@ def _by_mode(facts: Facts) -> dict[str, Any]:
         own = [gap for gap in found if gap.key == trade["key"]]
         after_entry_s = sum(gap.length_s for gap in own if abs(gap.begins_s - opened_s) < SAME_MOMENT_S)
         seconds = after_entry_s, sum(gap.length_s for gap in own), float(trade["unprotected_s"])
-        modes[trade["protection"]].append(seconds)
+        mode = (
+            f"{trade['protection']}, market past the exits" if trade["key"] in passed else trade["protection"]
+        )
+        modes[mode].append(seconds)
         modes["all"].append(seconds)
     return {mode: _figures(seconds) for mode, seconds in sorted(modes.items())}
+
+
+def _passed_before_the_fill(facts: Facts) -> set[str]:
+    """Give the trades of which the venue refused every exit that came with the entry, when it was filled."""
+    lists: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for order in facts.our_orders():
+        if order["orderListId"] != -1:
+            lists[order["orderListId"]].append(order)
+    found = set()
+    for orders in lists.values():
+        bought = [order for order in orders if order["side"] == "BUY" and order["status"] == "FILLED"]
+        exits = [order for order in orders if order["side"] == "SELL"]
+        if bought and all(
+            order["status"] == "EXPIRED" and not Decimal(order["executedQty"]) and not order["is_triggered"]
+            for order in exits
+        ):
+            found.add(first_id(bought[0]).split("-")[1])
+    return found
 
 
 def _figures(seconds: list[tuple[float, float, float]]) -> dict[str, Any]:
