@@ -113,7 +113,8 @@ def _gaps_of(
     for moment_ms in sorted(changes):
         held += sum((change[0] for change in changes[moment_ms]), ZERO)
         covered += sum((change[1] for change in changes[moment_ms]), ZERO)
-        is_bare = _needed(symbol, held, price) > covered
+        # What no order could carry beside the stop, say after a fee that fell, is not a hole in it.
+        is_bare = _needed(symbol, held - covered, price) > ZERO
         if is_bare and since_ms is None:
             since_ms = moment_ms
         elif not is_bare and since_ms is not None:

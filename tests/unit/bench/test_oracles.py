@@ -235,6 +235,13 @@ def test_time_in_which_the_venue_took_no_order_is_left_out_of_a_gap(facts: Facts
     assert outside(gap, [shut, Window(BEGAN_S + 10, BEGAN_S + 16, "ban")]) == pytest.approx(9.0)
 
 
+@pytest.mark.parametrize(("covered", "is_bare"), [("0.00995", False), ("0.00900", True)])
+def test_a_rest_that_no_order_could_carry_needs_no_stop(facts: Facts, covered: str, *, is_bare: bool) -> None:
+    facts.venue["orders"][1]["origQty"] = covered
+
+    assert any(gap.length_s > 1 for gap in gaps(facts)) is is_bare
+
+
 def test_moments_of_a_clock_that_was_set_apart_prove_nothing(facts: Facts) -> None:
     _protect_late(facts)
     skewed = replace(facts, skewed=[Window(BEGAN_S - 1, BEGAN_S + 1, "clock-skew")])
