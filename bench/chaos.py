@@ -43,18 +43,24 @@ def main() -> int:
     """Run one seed, or many; 1 when anything was violated."""
     options = _options()
     if options.seeds:
-        first, last = (int(part) for part in options.seeds.split("-"))
-        return _run_many(range(first, last + 1), options)
+        return _run_many(options.seeds, options)
     report = run(options.seed, options.minutes * 60, keep=options.keep, tell=options.acts)
     print(json.dumps(report) if options.json else summary(report))  # noqa: T201 -- a command
     return 1 if report["violations"] else 0
+
+
+def _seeds(word: str) -> range:
+    first, _, last = word.partition("-")
+    if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
+        raise argparse.ArgumentTypeError("must be FIRST-LAST, two whole numbers, as in 1-50")
+    return range(int(first), int(last) + 1)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="decides every act (default 1)")
     parser.add_argument("--minutes", type=float, default=1.0, help="length of the mischief (default 1)")
-    parser.add_argument("--seeds", help="many runs, one per seed: FIRST-LAST")
+    parser.add_argument("--seeds", type=_seeds, help="many runs, one per seed: FIRST-LAST")
     parser.add_argument("--jobs", type=int, default=1, help="how many of them side by side (default 1)")
     parser.add_argument("--json", action="store_true", help="the figures as JSON on standard output")
     parser.add_argument("--acts", action="store_true", help="every act as it happens, on standard error")
