@@ -18,10 +18,16 @@ def bid(client: Client) -> Decimal:
 
 
 def calm_bid(client: Client) -> Decimal:
-    """Give the best bid once the market has moved: an earlier test may have left a bent book until then."""
-    left = bid(client)
-    wait_until(lambda: bid(client) != left)
-    return bid(client)
+    """Give the best bid once the market moves in small steps: an earlier test may have left a bent book."""
+    seen = [bid(client)]
+
+    def is_calm() -> bool:
+        if (now := bid(client)) != seen[-1]:
+            seen.append(now)
+        return len(seen) > 3 and max(seen[-3:]) < min(seen[-3:]) * Decimal("1.005")
+
+    wait_until(is_calm)
+    return seen[-1]
 
 
 def protect(client: Client, price: Decimal, *, stop: str = "0.97") -> dict[str, Any]:
