@@ -39,6 +39,8 @@ if not VENUE_IS_CONFIGURED and sys.argv[1:2] != ["up"]:
     env.load_file(RUN_FILE)
 VENUE = venue.read_venue()
 PAPER_PORT = venue.paper_port()
+# The user's own limit for all processes together; the venue's limits hold besides.
+API_REQUESTS_1M = env.whole_number("API_REQUESTS_PER_MINUTE", default=600, low=60, high=60_000)
 
 # ---------------------------------------------------------------------------------------------- Django
 

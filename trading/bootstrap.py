@@ -89,7 +89,7 @@ def get_venue() -> BinanceVenue:
         api_key=venue.api_key,
         api_secret=venue.api_secret,
         private_key_file=venue.private_key_file or None,
-        throttle=Throttle(get_redis(), clock=utc_now),
+        throttle=Throttle(get_redis(), clock=utc_now, requests_1m=settings.API_REQUESTS_1M),
         clock=utc_now,
     )
 

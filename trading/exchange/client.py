@@ -2,18 +2,15 @@
 
 python-binance's synchronous Client speaks, signs and names the endpoints; this module gives it the address,
 the budget, exact decimal text, and errors sorted by consequence. Used by trading.bootstrap only. It never
-repeats a call, and never lets a key, a signature or a full URL into an error or a log.
+sends twice what changes something, and never lets a key, a signature or a full URL into an error or a log.
 """
 
 import asyncio
 import contextlib
-import copy
-import logging
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -23,17 +20,18 @@ from urllib3 import HTTPConnectionPool
 
 from trading.domain.executions import ExecutionReport, Replacement
 from trading.domain.orders import ListIntent, ListKind, OrderIntent, OrderStatus
-from trading.domain.ports import Clock, VenueError, VenueUncertain
+from trading.domain.ports import Clock, VenueUncertain
 from trading.domain.values import ID_PREFIX, OrderRole, to_ms
 from trading.exchange import decode, decode_market, encode, faults
+from trading.exchange.breaker import Endpoints
 from trading.exchange.fields import UnknownMessage
+from trading.exchange.line import Kind, Line, Send
 from trading.exchange.market_questions import MarketQuestions
 from trading.exchange.money_questions import MoneyQuestions
 from trading.exchange.session import LeanSession, open_pool
 from trading.exchange.signing import Signer
-from trading.exchange.throttle import CallClass, Throttle
-
-log = logging.getLogger(__name__)
+from trading.exchange.throttle import CLOCK, CallClass, Throttle
+from trading.exchange.venue_clock import VenueClock
 
 # Weights of binance-spot-api-docs rest-api.md, read 2026-07.
 WEIGHT_ORDER = 1
@@ -42,9 +40,16 @@ WEIGHT_OPEN_ORDERS = 80
 WEIGHT_TIME = 1
 
 CLOCK_SAMPLES = 3
-CLOCK_AGE_S = 300.0
+# A question keeps the clock measured twice a minute; an order waits for a measurement only where none was
+# made for so long that drift could matter: at 500 ppm, 0.3 s of the 1 s that the venue allows.
+CLOCK_AGE_S = 30.0
+SIGNING_AGE_S = 600.0
+_ENDPOINTS = {
+    CallClass.EXIT: Endpoints.EXITS,
+    CallClass.CANCEL: Endpoints.CANCELS,
+    CallClass.ENTRY: Endpoints.ENTRIES,
+}
 T = TypeVar("T")
-Send = Callable[[Any], object]
 NOWHERE = "http://127.0.0.1:9"  # python-binance's futures, margin and web addresses, which are never called
 
 
@@ -125,16 +130,15 @@ class BinanceVenue(MarketQuestions, MoneyQuestions):
         super().__init__()
         signer = Signer(api_secret=api_secret, private_key_file=private_key_file)
         self._pool = open_pool(rest_url)
-        self._model = _VenueClient(
-            rest_url=rest_url, api_key=api_key, signer=signer, pool=self._pool, clock=clock
-        )
-        self._model.REQUEST_RECVWINDOW = recv_window_ms
-        self._model.REQUEST_TIMEOUT = timeout_s
+        model = _VenueClient(rest_url=rest_url, api_key=api_key, signer=signer, pool=self._pool, clock=clock)
+        model.REQUEST_RECVWINDOW = recv_window_ms
+        model.REQUEST_TIMEOUT = timeout_s
         self._throttle = throttle
         self._clock = clock
-        self._local = threading.local()
+        self._venue_clock = VenueClock(clock=clock)
         self._clock_lock = threading.Lock()
-        self._synced_s: float | None = None
+        self._line = Line(model, throttle=throttle, venue_clock=self._venue_clock, clock=clock)
+        throttle.follow(self._venue_clock.venue_ms)
 
     def submit_order(self, intent: OrderIntent, *, claimed_at: datetime | None = None) -> ExecutionReport:
         """Send one order; the reply's fills are included."""
@@ -147,7 +151,7 @@ class BinanceVenue(MarketQuestions, MoneyQuestions):
         )
         if report.client_order_id != intent.client_order_id:
             raise VenueUncertain(f"the answer is about {report.client_order_id}, not about what was sent")
-        return replace(report, request_left_at=self._left_at())
+        return replace(report, request_left_at=self._line.left_at())
 
     def submit_list(
         self, intent: ListIntent, *, claimed_at: datetime | None = None
@@ -160,7 +164,7 @@ class BinanceVenue(MarketQuestions, MoneyQuestions):
             orders=len(intent.orders),
             claimed_at=claimed_at,
         )
-        left_at = self._left_at()
+        left_at = self._line.left_at()
         return [replace(report, request_left_at=left_at) for report in reports]
 
     def cancel_order(self, symbol: str, client_order_id: str) -> Sequence[ExecutionReport]:
@@ -191,7 +195,7 @@ class BinanceVenue(MarketQuestions, MoneyQuestions):
             orders=1,
             claimed_at=claimed_at,
         )
-        placed = replacement.placed and replace(replacement.placed, request_left_at=self._left_at())
+        placed = replacement.placed and replace(replacement.placed, request_left_at=self._line.left_at())
         return replace(replacement, placed=placed)
 
     def query_order(
@@ -228,30 +232,28 @@ class BinanceVenue(MarketQuestions, MoneyQuestions):
 
     def server_time(self) -> datetime:
         """The venue's clock."""
-        return self._ask(
+        # A sale may wait for it, so it has the rank of one; no breaker, for none may stop a sale of its own.
+        kind = Kind(CallClass.EXIT, None, WEIGHT_TIME, is_question=True)
+        return self._line.call(
             lambda client: client._get("time"),
             decode_market.server_time,
-            call=CallClass.CANCEL,
-            weight=WEIGHT_TIME,
+            kind=kind,
+            judge=faults.query_fault,
         )
 
-    def sync_clock(self) -> float:
+    def sync_clock(self, *, samples: int = CLOCK_SAMPLES) -> float:
         """Measure how far the venue's clock is ahead of ours, and sign with it from now on.
 
         Returns:
-            Milliseconds, from the sample with the shortest round trip, taken at its middle.
+            Milliseconds. Each sample bounds them by its own round trip; the narrowest bounds win.
         """
-        samples: list[tuple[float, float]] = []
-        for _ in range(CLOCK_SAMPLES):
-            started, sent_at = time.perf_counter(), self._clock()
+        for _ in range(samples):
+            sent_s = self._venue_clock.steady_s()
             server_at = self.server_time()
-            round_trip_ms = (time.perf_counter() - started) * 1000
-            ahead_ms = (server_at - sent_at).total_seconds() * 1000 - round_trip_ms / 2
-            samples.append((round_trip_ms, ahead_ms))
-        offset_ms = min(samples)[1]
-        self._model.timestamp_offset = offset_ms
-        self._synced_s = time.monotonic()
-        return offset_ms
+            self._venue_clock.add(server_at, sent_s=sent_s, received_s=self._venue_clock.steady_s())
+        reading = self._venue_clock.read()
+        self._throttle.note(CLOCK, "clock", {**asdict(reading), "at_ms": to_ms(self._clock())})
+        return reading.offset_ms
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -273,76 +275,45 @@ class BinanceVenue(MarketQuestions, MoneyQuestions):
         orders: int = 0,
         claimed_at: datetime | None = None,
     ) -> T:
-        self._keep_clock(max_age_s=None)
-        self._throttle.reserve(call, weight=WEIGHT_ORDER, orders=orders)
+        self._keep_clock(max_age_s=SIGNING_AGE_S)
 
         def send_as_claimed(client: Any) -> object:
             client.claimed_ms = to_ms(self._venue_moment(claimed_at)) if claimed_at is not None else None
             return send(client)
 
-        return self._exchange(send_as_claimed, read, judge=faults.order_fault)
+        kind = Kind(call, _ENDPOINTS[call], WEIGHT_ORDER, orders)
+        return self._line.call(send_as_claimed, read, kind=kind, judge=faults.order_fault)
 
     def _ask_account(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
-        # What is not known about an order or a balance matters more than a new entry.
         self._keep_clock(max_age_s=CLOCK_AGE_S)
-        return self._ask(send, read, weight=weight, call=CallClass.CANCEL)
+        # What is not known about an order or a balance matters more than a new entry.
+        kind = Kind(CallClass.CANCEL, Endpoints.ACCOUNT, weight, is_question=True)
+        return self._line.call(send, read, kind=kind, judge=faults.query_fault)
 
-    def _ask(
-        self, send: Send, read: Callable[[object], T], *, weight: int, call: CallClass = CallClass.DATA
-    ) -> T:
-        self._throttle.reserve(call, weight=weight)
-        return self._exchange(send, read, judge=faults.query_fault)
+    def _ask(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
+        kind = Kind(CallClass.DATA, Endpoints.DATA, weight, is_question=True)
+        return self._line.call(send, read, kind=kind, judge=faults.query_fault)
 
-    def _exchange(
-        self, send: Send, read: Callable[[object], T], *, judge: Callable[[Exception], faults.Fault]
-    ) -> T:
-        client = self._client()
-        started = time.perf_counter()
-        fault: faults.Fault | None = None
-        try:
-            return read(send(client))
-        except faults.CALL_ERRORS as error:
-            fault = judge(error)
-        finally:
-            latency_ms = (time.perf_counter() - started) * 1000
-            code = fault.code if isinstance(fault, VenueError) else None
-            self._throttle.settle(client.response, latency_ms=latency_ms, code=code)
-        if isinstance(fault, VenueError) and fault.code == faults.CODE_CLOCK:
-            self._synced_s = None
-        # Raised outside the handler: the library's error carries the signed request.
-        raise fault
+    def _ask_price(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
+        self._throttle.count_price()
+        return self._ask(send, read, weight=weight)
+
+    def _take_limits(self, limits: Mapping[str, int]) -> None:
+        self._throttle.announce(limits)
 
     def _venue_moment(self, at: datetime) -> datetime:
-        return at + timedelta(milliseconds=float(self._model.timestamp_offset))
+        return self._venue_clock.venue_moment(at)
 
     def _venue_now(self) -> datetime:
         return self._venue_moment(self._clock())
 
-    def _left_at(self) -> datetime:
-        """Tell when this thread's last answered request was handed to the socket."""
-        left_at: datetime = self._local.client.response.left_at
-        return left_at
-
-    def _client(self) -> Any:
-        # One client per thread, because python-binance keeps the last answer on the object.
-        client = getattr(self._local, "client", None)
-        if client is None:
-            client = self._local.client = copy.copy(self._model)
-        client.response = client.claimed_ms = None
-        client.timestamp_offset = self._model.timestamp_offset
-        return client
-
-    def _keep_clock(self, *, max_age_s: float | None) -> None:
-        """Measure the venue's clock where that was never done, failed the last time, or is too old."""
-        if self._is_clock_fresh(max_age_s):
+    def _keep_clock(self, *, max_age_s: float) -> None:
+        """Measure the venue's clock where that is too long ago, or our own clock was set meanwhile."""
+        if self._venue_clock.is_sound(max_age_s=max_age_s):
             return
         with self._clock_lock:
-            if not self._is_clock_fresh(max_age_s):
-                self.sync_clock()
-
-    def _is_clock_fresh(self, max_age_s: float | None) -> bool:
-        synced_s = self._synced_s
-        return synced_s is not None and (max_age_s is None or time.monotonic() - synced_s < max_age_s)
+            if not self._venue_clock.is_sound(max_age_s=max_age_s):
+                self.sync_clock(samples=1)
 
 
 def _demand_about(

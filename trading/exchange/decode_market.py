@@ -56,11 +56,15 @@ class QuoteTexts(NamedTuple):
 
 
 class InstrumentList(NamedTuple):
-    """What exchangeInfo gave: the rules, filters by name that are not known, symbols left out and why."""
+    """What exchangeInfo gave: the rules, filters by name that are not known, symbols left out and why.
+
+    `limits` are the venue's limits by our names of them (exchange.budgets).
+    """
 
     instruments: tuple[Instrument, ...]
     unknown_filters: Counter[str]
     left_out: Mapping[str, str]
+    limits: Mapping[str, int]
 
 
 def instruments(payload: object) -> InstrumentList:
@@ -71,13 +75,37 @@ def instruments(payload: object) -> InstrumentList:
     found: list[Instrument] = []
     unknown: Counter[str] = Counter()
     left_out: dict[str, str] = {}
-    for row in objects(as_object(payload, "exchangeInfo"), "symbols"):
+    told = as_object(payload, "exchangeInfo")
+    for row in objects(told, "symbols"):
         try:
             found.append(instrument(row))
             unknown.update(name for name in _filter_names(row) if name not in KNOWN_FILTERS)
         except MalformedMessage as error:
             left_out[str(row.get("symbol", "?"))[:40]] = str(error)
-    return InstrumentList(tuple(found), unknown, left_out)
+    if not found:
+        # Taken as it is, it would delist everything that is traded.
+        raise MalformedMessage("exchangeInfo: no symbol that can be read")
+    return InstrumentList(tuple(found), unknown, left_out, request_limits(told))
+
+
+_LIMIT_NAMES: Mapping[tuple[object, ...], str] = {
+    ("REQUEST_WEIGHT", "MINUTE", 1): "weight_1m",
+    ("RAW_REQUESTS", "MINUTE", 5): "raw_5m",
+    ("ORDERS", "SECOND", 10): "orders_10s",
+    ("ORDERS", "DAY", 1): "orders_1d",
+}
+
+
+def request_limits(payload: Payload) -> dict[str, int]:
+    """Give the limits of exchangeInfo that are known by name; others, and odd rows, are passed over."""
+    found: dict[str, int] = {}
+    for row in payload.get("rateLimits") or ():
+        told = row if isinstance(row, dict) else {}
+        window = tuple(told.get(word) for word in ("rateLimitType", "interval", "intervalNum"))
+        name, limit = _LIMIT_NAMES.get(window), told.get("limit")
+        if name is not None and isinstance(limit, int) and limit > 0:
+            found[name] = limit
+    return found
 
 
 def instrument(row: Payload) -> Instrument:

@@ -84,6 +84,11 @@ def never_left(error: BaseException) -> bool:
     return any(isinstance(link, _CONNECT_ERRORS) for link in _chain(error))
 
 
+def was_cut(error: BaseException) -> bool:
+    """Tell whether the connection ended before an answer: the other end may close a kept one."""
+    return any(isinstance(link, ConnectionResetError | BrokenPipeError) for link in _chain(error))
+
+
 _CONNECT_ERRORS = (
     requests.ConnectTimeout,
     urllib3.exceptions.NewConnectionError,

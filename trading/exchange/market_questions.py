@@ -5,7 +5,7 @@ The public part of exchange.client; it shares the client's budget, clock and err
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -38,6 +38,14 @@ class MarketQuestions(ABC):
         """Ask something public."""
 
     @abstractmethod
+    def _ask_price(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
+        """Ask for a price that the market cache should have had."""
+
+    @abstractmethod
+    def _take_limits(self, limits: Mapping[str, int]) -> None:
+        """Take what the venue allows to be asked."""
+
+    @abstractmethod
     def _venue_now(self) -> datetime:
         """Give the moment by the venue's clock."""
 
@@ -48,6 +56,7 @@ class MarketQuestions(ABC):
             decode_market.instruments,
             weight=WEIGHT_EXCHANGE_INFO,
         )
+        self._take_limits(listed.limits)
         surprise: dict[str, object] = {
             "filters": sorted(listed.unknown_filters),
             "left_out": dict(listed.left_out),
@@ -71,7 +80,7 @@ class MarketQuestions(ABC):
         # One more than asked for, because the newest is still open as a rule.
         params = {"symbol": symbol, "interval": interval, "limit": min(limit + 1, MAX_KLINES)}
         now_ms = to_ms(self._venue_now())
-        closed = self._ask(
+        closed = self._ask_price(
             lambda client: client._get("klines", data=params),
             lambda reply: decode_market.candles(
                 reply, symbol=symbol, interval=interval, closed_before_ms=now_ms

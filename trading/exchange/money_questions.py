@@ -40,6 +40,10 @@ class MoneyQuestions(ABC):
         """Ask something about the account."""
 
     @abstractmethod
+    def _ask_price(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
+        """Ask for a price that the market cache should have had."""
+
+    @abstractmethod
     def _venue_moment(self, at: datetime) -> datetime:
         """Give a moment of our clock by the venue's."""
 
@@ -87,7 +91,7 @@ class MoneyQuestions(ABC):
         """Price of a symbol in the minute of a moment, in its quote asset; None where the venue has none."""
         open_ms = to_ms(at) // MINUTE_MS * MINUTE_MS
         params = {"symbol": symbol, "interval": "1m", "startTime": open_ms, "limit": 1}
-        return self._ask(
+        return self._ask_price(
             lambda client: client._get("klines", data=params),
             lambda reply: decode_market.kline_price(reply, open_ms=open_ms),
             weight=WEIGHT_KLINES,

@@ -171,6 +171,16 @@ class Limits:
         now_ms = self.clock()
         return [self.orders_10s.row(now_ms), self.orders_1d.row(now_ms)]
 
+    def announced(self) -> list[dict[str, object]]:
+        """Give exchangeInfo's rateLimits, as they are in force."""
+        rows = (
+            ("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit),
+            *((each.kind, each.unit, each.number, each.limit) for each in (self.orders_10s, self.orders_1d)),
+            ("RAW_REQUESTS", "MINUTE", 5, self.raw_limit),
+        )
+        names = ("rateLimitType", "interval", "intervalNum", "limit")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
     def ban(self, ip: str, for_ms: int) -> None:
         """Ban an address for a while (418 until then)."""
         self.address(ip).banned_until_ms = self.clock() + for_ms

@@ -114,6 +114,7 @@ class Venue:
 
     def _exchange_info(self, call: Call) -> dict[str, Any]:
         params = call.params
+        self.catalogue.rate_limits = self.limits.announced()
         return self.catalogue.exchange_info(
             _asked_symbols(params),
             server_time_ms=self.clock(),

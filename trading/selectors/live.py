@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 import redis
 
 from trading.domain.values import to_ms
-from trading.exchange.throttle import read_statistics
+from trading.exchange.api_figures import read_statistics
 
 QUOTES_KEY = "fc:quotes"
 FEED_KEY = "fc:feed"
@@ -62,7 +62,12 @@ class ProcessStatus:
 
 @dataclass(frozen=True, slots=True)
 class ApiFigures:
-    """REST requests of all processes in the last minute; None = not known (say, no request yet)."""
+    """REST requests of all processes in the last minute; None = not known (say, no request yet).
+
+    `headroom` is what each class of calls may still use in the current windows, by budget; `blocked_s` is how
+    long the venue wants to hear nothing, `orders_blocked_s` no new orders; `breakers` names
+    what pauses, and why.
+    """
 
     weight_1m: int | None = None
     weight_limit: int | None = None
@@ -70,6 +75,13 @@ class ApiFigures:
     requests_limit: int | None = None
     errors_ratio: float | None = None
     latency_ms: float | None = None
+    headroom: dict[str, dict[str, int]] | None = None
+    blocked_s: float | None = None
+    orders_blocked_s: float | None = None
+    breakers: tuple[str, ...] = ()
+    clock_offset_ms: float | None = None
+    clock_drift_ppm: float | None = None
+    clock_error_ms: float | None = None
 
     @property
     def weight_ratio(self) -> float | None:
@@ -150,6 +162,13 @@ def _api(client: redis.Redis, *, now: datetime) -> ApiFigures:
         requests_limit=figures.requests_limit,
         errors_ratio=figures.errors_ratio,
         latency_ms=figures.latency_ms_mean,
+        headroom=figures.headroom,
+        blocked_s=figures.blocked_s,
+        orders_blocked_s=figures.orders_blocked_s,
+        breakers=figures.breakers,
+        clock_offset_ms=figures.clock.offset_ms if figures.clock else None,
+        clock_drift_ppm=figures.clock.drift_ppm if figures.clock else None,
+        clock_error_ms=figures.clock.error_ms if figures.clock else None,
     )
 
 

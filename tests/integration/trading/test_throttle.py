@@ -1,5 +1,7 @@
 """The shared budget: whoever comes first is served, whoever matters more is served longer."""
 
+import contextlib
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -9,9 +11,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.support.desk import FixedClock
-from trading.domain.ports import VenueUnavailable
+from trading.domain.ports import VenueRefused, VenueUnavailable
+from trading.domain.values import to_ms
 from trading.exchange import throttle as module
-from trading.exchange.throttle import CallClass, Throttle, read_statistics
+from trading.exchange.api_figures import read_statistics
+from trading.exchange.throttle import CallClass, Throttle
 
 EXIT, CANCEL, ENTRY, DATA = CallClass.EXIT, CallClass.CANCEL, CallClass.ENTRY, CallClass.DATA
 
@@ -76,7 +80,8 @@ def test_orders_are_counted_by_ten_seconds(redis_client: redis.Redis, clock: Fix
 
 def test_the_venues_own_count_wins_where_it_is_higher(redis_client: redis.Redis, clock: FixedClock) -> None:
     throttle = a_throttle(redis_client, clock, weight_1m=1000, requests_1m=10_000)
-    throttle.settle(answer(X_MBX_USED_WEIGHT_1M="850"), latency_ms=1.0, code=None)
+    reserved = throttle.reserve(DATA, weight=10)
+    throttle.settle(answer(X_MBX_USED_WEIGHT_1M="850"), reserved=reserved, latency_ms=1.0)
 
     assert count_until_refused(throttle, EXIT, weight=10) == 5
     assert read_statistics(redis_client, now=clock()).weight_1m == 900
@@ -88,7 +93,9 @@ def test_a_retry_after_holds_everybody_back(
 ) -> None:
     one, other = (a_throttle(redis_client, clock) for _ in range(2))
 
-    one.settle(answer(status, Retry_After="7"), latency_ms=1.0, code=code)
+    one.settle(
+        answer(status, Retry_After="7"), latency_ms=1.0, fault=VenueUnavailable("slow down", code=code)
+    )
 
     with pytest.raises(VenueUnavailable, match="RETRY_AFTER"):
         other.reserve(EXIT, weight=1)
@@ -100,7 +107,7 @@ def test_a_spent_order_count_leaves_cancels_and_queries_free(
 ) -> None:
     throttle = a_throttle(redis_client, clock)
 
-    throttle.settle(answer(429, Retry_After="7"), latency_ms=1.0, code=-1015)
+    throttle.settle(answer(429, Retry_After="7"), latency_ms=1.0, fault=VenueUnavailable("", code=-1015))
 
     throttle.reserve(CANCEL, weight=1)
     with pytest.raises(VenueUnavailable, match="ORDERS_RETRY_AFTER"):
@@ -112,9 +119,9 @@ def test_figures_are_of_the_last_minute(
 ) -> None:
     monkeypatch.setattr(module, "FLUSH_AFTER_S", -1.0)
     throttle = a_throttle(redis_client, clock)
-    for code in (None, None, None, -2010):
+    for fault in (None, None, None, VenueRefused("", code=-2010)):
         throttle.reserve(DATA, weight=2)
-        throttle.settle(answer(), latency_ms=4.0, code=code)
+        throttle.settle(answer(), latency_ms=4.0, fault=fault)
 
     now = read_statistics(redis_client, now=clock())
     later = read_statistics(redis_client, now=clock() + timedelta(seconds=89))
@@ -137,7 +144,98 @@ def test_without_redis_exits_leave_and_entries_wait(clock: FixedClock) -> None:
 
     throttle.reserve(EXIT, weight=1, orders=2)
     throttle.reserve(CANCEL, weight=1)
-    throttle.settle(answer(429), latency_ms=1.0, code=-1003)
+    throttle.settle(answer(429), latency_ms=1.0, fault=VenueUnavailable("", code=-1003))
     for call in (ENTRY, DATA):
         with pytest.raises(VenueUnavailable):
             throttle.reserve(call, weight=1)
+
+
+def test_what_cost_nothing_is_given_back_with_the_header(
+    redis_client: redis.Redis, clock: FixedClock
+) -> None:
+    throttle = a_throttle(redis_client, clock)
+    reserved = [throttle.reserve(EXIT, weight=1, orders=1) for _ in range(3)]
+    unanswered = reserved.pop()
+
+    for each in reserved:
+        told = answer(X_MBX_USED_WEIGHT_1M="0", X_MBX_ORDER_COUNT_10S="0", X_MBX_ORDER_COUNT_1D="7")
+        throttle.settle(told, reserved=each, latency_ms=1.0)
+    throttle.reserve(DATA, weight=1)
+    left = read_statistics(redis_client, now=clock()).headroom["EXIT"]
+
+    # The answered ones cost nothing, the one without an answer and the newest may have.
+    assert unanswered is not None
+    assert left == {"requests_1m": 596, "weight_1m": 5398, "orders_10s": 99, "orders_1d": 160_000 - 8}
+
+
+def test_a_refused_order_uses_no_order_count_and_what_never_left_nothing_at_all(
+    redis_client: redis.Redis, clock: FixedClock
+) -> None:
+    throttle = a_throttle(redis_client, clock)
+    refused, lost = (throttle.reserve(ENTRY, weight=1, orders=3) for _ in range(2))
+
+    throttle.settle(answer(400), reserved=refused, latency_ms=1.0, fault=VenueRefused("", code=-2010))
+    throttle.settle(None, reserved=lost, latency_ms=1.0, fault=VenueUnavailable("refused"), was_sent=False)
+    throttle.reserve(DATA, weight=0)
+    left = read_statistics(redis_client, now=clock()).headroom["EXIT"]
+
+    assert left == {"requests_1m": 598, "weight_1m": 5399, "orders_10s": 100, "orders_1d": 160_000}
+
+
+def test_a_header_from_around_a_boundary_is_not_believed(
+    redis_client: redis.Redis, clock: FixedClock
+) -> None:
+    throttle = a_throttle(redis_client, clock)
+    clock.advance(58.9)  # 100 ms before the minute turns
+    reserved = throttle.reserve(DATA, weight=10)
+    clock.advance(0.2)
+    throttle.settle(answer(X_MBX_USED_WEIGHT_1M="5000"), reserved=reserved, latency_ms=200.0)
+    clock.advance(1)
+    throttle.reserve(DATA, weight=1)
+
+    assert read_statistics(redis_client, now=clock()).weight_1m == 11  # counted in both minutes
+
+
+@pytest.mark.parametrize("apart_ms", [-400, -50, 50, 400])
+def test_clocks_that_differ_do_not_overspend_at_a_boundary(
+    redis_client: redis.Redis, clock: FixedClock, apart_ms: int
+) -> None:
+    other_clock = FixedClock(clock() + timedelta(milliseconds=apart_ms))
+    throttles = [a_throttle(redis_client, each, requests_1m=100) for each in (clock, other_clock)]
+    arrived: list[int] = []
+
+    for _ in range(600):  # the venue's clock is the first; the wishes of both reach from minute to minute
+        for throttle in throttles:
+            with contextlib.suppress(VenueUnavailable):
+                throttle.reserve(EXIT, weight=1)
+                arrived.append(int(clock().timestamp()) // 60)
+        for each in (clock, other_clock):
+            each.advance(0.2)
+
+    assert max(Counter(arrived).values()) == 100
+    assert len(set(arrived)) == 3
+
+
+def test_the_venues_limits_hold_for_everybody_once_one_has_read_them(
+    redis_client: redis.Redis, clock: FixedClock
+) -> None:
+    one, other = (a_throttle(redis_client, clock) for _ in range(2))
+
+    one.announce({"weight_1m": 100, "orders_10s": 5, "orders_1d": 6})
+
+    assert count_until_refused(other, EXIT, weight=10) == 9
+    clock.advance(60)
+    assert count_until_refused(other, EXIT, weight=1, orders=1) == 5
+    clock.advance(10)
+    with pytest.raises(VenueUnavailable, match="ORDERS_1D"):
+        other.reserve(EXIT, weight=1, orders=2)
+    assert read_statistics(redis_client, now=clock()).weight_limit == 100
+
+
+def test_windows_are_those_of_the_venues_clock(redis_client: redis.Redis, clock: FixedClock) -> None:
+    throttle = a_throttle(redis_client, clock, requests_1m=10)
+    assert count_until_refused(throttle, EXIT) == 10
+
+    throttle.follow(lambda: to_ms(clock()) + 60_000)
+
+    assert count_until_refused(throttle, EXIT) == 10
