@@ -31,7 +31,7 @@ CLIENT_ERRORS = range(400, 500)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a call is to the governor. `endpoints` None: no breaker stops it; `is_question`: may be repeated."""
+    """What a call is to the governor. `endpoints` None: no breaker; `is_question`: may be repeated."""
 
     call: CallClass
     endpoints: Endpoints | None

@@ -99,6 +99,9 @@ class MarketCache:
             for symbol in symbols:
                 pipe.getrange(candles_key(symbol, interval), -length * ROW_BYTES, -1)
             histories = pipe.execute()
+        with self._lock:
+            self._reads[HITS_KEY] += sum(map(bool, histories))
+            self._reads[MISSES_KEY] += sum(not raw for raw in histories)
         return {symbol: unpack(raw, interval) for symbol, raw in zip(symbols, histories, strict=True) if raw}
 
     def _take_reads(self) -> Counter[str]:

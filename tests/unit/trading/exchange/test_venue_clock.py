@@ -1,4 +1,4 @@
-"""The venue's clock: answers may come late, clocks drift or be set; nothing signed is too old or too early."""
+"""The venue's clock: answers come late, clocks drift or are set; nothing signed is too old or too early."""
 
 from datetime import UTC, datetime, timedelta
 
