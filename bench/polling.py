@@ -20,13 +20,16 @@ from binance.client import Client
 from bench.latency import WILLING
 from bench.stack import Stack, running, wait_until
 from trading.paper.catalogue_symbols import known_symbols
+from trading.paper.routes import TRADING_ROUTES
 from trading.selectors.live import CACHE_HITS_KEY, CACHE_MISSES_KEY
 
 SYMBOLS = 50
 WORKERS = 10
 # Spoken over the WebSocket API, where they are no requests of REST; `time` is counted whoever asked.
 OF_SOCKETS = ("ping", "userDataStream.subscribe.signature")
-PRICE_METHODS = ("klines", "ticker.price", "ticker.book")
+PRICE_METHODS = ("klines", "ticker.price")
+ACCOUNT_METHODS = ("account.status", "openOrders.status")
+ORDER_METHODS = frozenset(route.method for route in TRADING_ROUTES)
 ACCOUNT_EVERY_S = 10
 TRADED = "select count(*) from trading_trade"
 
@@ -52,8 +55,7 @@ def measure(*, seconds: float = 60.0) -> dict[str, Any]:
         # The poller may ask as often as it likes.
         stack.tell_venue("/paper/control", {"limits": {"weight_limit": 1_000_000}})
         both = _count(stack, lambda: _poll(stack, symbols, seconds=seconds))
-    polled = both - ours
-    return _report(ours, polled, seconds=seconds) | {
+    return _report(ours, both, seconds=seconds) | {
         "price_reads": served + went,
         "price_reads_from_cache": served / (served + went) if served + went else None,
         "cache_hit_ratio_in_status": status["cache"]["hit_ratio"],
@@ -90,7 +92,7 @@ def _calls(stack: Stack) -> Counter[str]:
     return Counter({name: sum(each.values()) for name, each in calls.items() if name not in OF_SOCKETS})
 
 
-def _poll(stack: Stack, symbols: tuple[str, ...], *, seconds: float) -> None:
+def _poll(stack: Stack, symbols: list[str], *, seconds: float) -> None:
     """Poll as a bot without streams does; evenly over each second, with python-binance's own client."""
     url = f"http://127.0.0.1:{stack.paper_port}/api"
     local = threading.local()
@@ -122,21 +124,27 @@ def _poll(stack: Stack, symbols: tuple[str, ...], *, seconds: float) -> None:
         each.result()  # a poll that failed ends the bench
 
 
-def _report(ours: Counter[str], polled: Counter[str], *, seconds: float) -> dict[str, Any]:
+def _report(ours: Counter[str], both: Counter[str], *, seconds: float) -> dict[str, Any]:
     minutes = seconds / 60
-    prices = sum(polled[name] for name in PRICE_METHODS)
+    # Orders are sent by either bot, and no cache saves them.
+    asked = Counter({name: count for name, count in ours.items() if name not in ORDER_METHODS})
+    # Prices at the venue are the poller's alone; its questions about the account mix with those of the stack.
+    polled = Counter({name: both[name] for name in PRICE_METHODS})
+    prices = polled.total()
+    polled += Counter({name: -(-round(seconds) // ACCOUNT_EVERY_S) for name in ACCOUNT_METHODS})
     for_each_worker = polled.total() + prices * (WORKERS - 1)
     return {
         "workers": WORKERS,
         "symbols": SYMBOLS,
         "seconds": seconds,
         "requests_1m": round(ours.total() / minutes, 1),
+        "questions_1m": round(asked.total() / minutes, 1),
         "requests_by_method": dict(ours),
         "polling_1m": round(polled.total() / minutes, 1),
         "polling_by_method": dict(polled),
         "polling_1m_one_bot_a_worker": round(for_each_worker / minutes, 1),
-        "saved": round(1 - ours.total() / polled.total(), 5),
-        "saved_against_one_bot_a_worker": round(1 - ours.total() / for_each_worker, 5),
+        "saved": round(1 - asked.total() / polled.total(), 5),
+        "saved_against_one_bot_a_worker": round(1 - asked.total() / for_each_worker, 5),
     }
 
 
