@@ -88,20 +88,21 @@ def instruments(payload: object) -> InstrumentList:
     return InstrumentList(tuple(found), unknown, left_out, request_limits(told))
 
 
-_LIMIT_NAMES: Mapping[tuple[object, ...], str] = {
-    ("REQUEST_WEIGHT", "MINUTE", 1): "weight_1m",
-    ("RAW_REQUESTS", "MINUTE", 5): "raw_5m",
-    ("ORDERS", "SECOND", 10): "orders_10s",
-    ("ORDERS", "DAY", 1): "orders_1d",
+_LIMIT_NAMES = {
+    "REQUEST_WEIGHT 1 MINUTE": "weight_1m",
+    "RAW_REQUESTS 5 MINUTE": "raw_5m",
+    "ORDERS 10 SECOND": "orders_10s",
+    "ORDERS 1 DAY": "orders_1d",
 }
 
 
 def request_limits(payload: Payload) -> dict[str, int]:
     """Give the limits of exchangeInfo that are known by name; others, and odd rows, are passed over."""
     found: dict[str, int] = {}
-    for row in payload.get("rateLimits") or ():
+    rows = payload.get("rateLimits")
+    for row in rows if isinstance(rows, list) else ():
         told = row if isinstance(row, dict) else {}
-        window = tuple(told.get(word) for word in ("rateLimitType", "interval", "intervalNum"))
+        window = " ".join(str(told.get(word)) for word in ("rateLimitType", "intervalNum", "interval"))
         name, limit = _LIMIT_NAMES.get(window), told.get("limit")
         if name is not None and isinstance(limit, int) and limit > 0:
             found[name] = limit

@@ -1,5 +1,6 @@
 """Symbols of the venue: kept, refreshed, and never lost while something refers to them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -54,3 +55,30 @@ def test_a_delisted_symbol_keeps_its_row_and_may_not_be_traded(
 
     assert get_instrument("BTCUSDT").status == "DELISTED"
     assert not get_instrument("BTCUSDT").is_trading
+
+
+@pytest.mark.parametrize("word", ["CANCEL_ONLY", "A_WORD_OF_TOMORROW_THAT_IS_LONG"])
+def test_a_status_that_is_not_known_lets_nothing_be_traded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    told = [
+        replace(each, status=word) if each.symbol == "BTCUSDT" else each for each in scene.venue.instruments()
+    ]
+
+    _refresh_with(scene, told, monkeypatch)
+
+    assert get_instrument("BTCUSDT").status == word[:20]
+    assert not get_instrument("BTCUSDT").is_trading
+    assert get_instrument("ETHUSDT").is_trading
+
+
+def test_a_symbol_too_long_to_be_kept_does_not_keep_the_others_from_being_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list(scene.venue.instruments())
+    odd = replace(told[0], symbol="X" * 31)
+
+    _refresh_with(scene, [odd, *told], monkeypatch)
+
+    assert InstrumentRow.objects.filter(symbol__in=[each.symbol for each in told]).count() == len(told)
+    assert not InstrumentRow.objects.filter(symbol__startswith="XXX").exists()

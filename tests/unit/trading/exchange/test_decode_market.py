@@ -59,6 +59,30 @@ def test_a_symbol_without_lot_size_is_left_out_and_named() -> None:
     assert listed.left_out == {"BROKEN": "filters: LOT_SIZE is missing"}
 
 
+@pytest.mark.parametrize("symbols", [[], [SYMBOL | {"filters": []}]])
+def test_symbols_of_which_none_can_be_read_are_refused_together(symbols: list[Any]) -> None:
+    with pytest.raises(MalformedMessage, match="no symbol"):
+        decode_market.instruments({"symbols": symbols})
+
+
+def test_limits_are_read_by_name_and_odd_ones_passed_over() -> None:
+    def row(kind: object, unit: object, number: object, limit: object) -> dict[str, object]:
+        return {"rateLimitType": kind, "interval": unit, "intervalNum": number, "limit": limit}
+
+    rows = [
+        row("REQUEST_WEIGHT", "MINUTE", 1, 6000),
+        row("ORDERS", "SECOND", 10, 100),
+        row("ORDERS", "HOUR", 1, 9),
+        row("ORDERS", "DAY", 1, "many"),
+        row("RAW_REQUESTS", "MINUTE", 5, 0),
+        row(["ORDERS"], None, 1, 7),
+        "nothing",
+    ]
+
+    assert decode_market.request_limits({"rateLimits": rows}) == {"weight_1m": 6000, "orders_10s": 100}
+    assert decode_market.request_limits({"rateLimits": 7}) == {}
+
+
 def test_a_symbol_that_tells_no_lists_gets_a_supervised_exit() -> None:
     names = ("ocoAllowed", "otoAllowed", "opoAllowed")
     silent = {name: value for name, value in SYMBOL.items() if name not in names}
