@@ -70,6 +70,7 @@ class Breaker:
     reason: str = ""
     _calls: deque[tuple[float, bool, bool]] = field(default_factory=deque)
     _state: BreakerState = BreakerState.CLOSED
+    _turn: int = 0
     _until_s: float = 0.0
     _pause_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,33 +85,36 @@ class Breaker:
         """Give the moment from which one call may try, where it is open."""
         return self._until_s
 
-    def admit(self, now_s: float) -> None:
+    def admit(self, now_s: float) -> int:
         """Let a call through, as the one that tries where the pause is over.
 
-        Each call that was let through must end in `ended` or `withdrawn`.
+        Returns:
+            The turn, with which the call must end in `ended` or `withdrawn`: a call that began before the
+            state changed says nothing about the state after.
 
         Raises:
             BreakerOpen: The class is held back.
         """
         with self._lock:
             if self._state is BreakerState.CLOSED:
-                return
+                return self._turn
             if self._state is BreakerState.HALF_OPEN or now_s < self._until_s:
                 raise BreakerOpen(f"{self.reason}; next try in {max(self._until_s - now_s, 0):.1f} s")
-            self._state = BreakerState.HALF_OPEN
+            self._enter(BreakerState.HALF_OPEN)
+            return self._turn
 
-    def withdrawn(self) -> None:
+    def withdrawn(self, turn: int) -> None:
         """Take back a call that was let through and not made; another may try in its place."""
         with self._lock:
-            if self._state is BreakerState.HALF_OPEN:
-                self._state = BreakerState.OPEN
+            if turn == self._turn and self._state is BreakerState.HALF_OPEN:
+                self._enter(BreakerState.OPEN)
 
-    def ended(self, now_s: float, *, is_failure: bool, latency_s: float) -> bool:
+    def ended(self, turn: int, now_s: float, *, is_failure: bool, latency_s: float) -> bool:
         """Count how a call ended. Tells whether the breaker opened, stayed open after a try, or closed."""
         with self._lock:
             is_slow = latency_s > self.terms.slow_s
-            if self._state is BreakerState.OPEN:
-                return False  # it began before the breaker opened
+            if turn != self._turn:
+                return False
             if self._state is BreakerState.HALF_OPEN:
                 if is_failure or is_slow:
                     self._open(now_s, pause_s=min(2 * self._pause_s, self.terms.max_pause_s))
@@ -138,9 +142,14 @@ class Breaker:
         return True
 
     def _open(self, now_s: float, *, pause_s: float) -> None:
-        self._state, self._pause_s, self._until_s = BreakerState.OPEN, pause_s, now_s + pause_s
-        self._calls.clear()
+        self._enter(BreakerState.OPEN)
+        self._pause_s, self._until_s = pause_s, now_s + pause_s
 
     def _close(self) -> None:
-        self._state, self.reason = BreakerState.CLOSED, ""
+        self._enter(BreakerState.CLOSED)
+        self.reason = ""
+
+    def _enter(self, state: BreakerState) -> None:
+        self._state = state
+        self._turn += 1
         self._calls.clear()

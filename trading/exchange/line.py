@@ -6,6 +6,7 @@ is asked once more on a new one, within the budget; nothing that changes somethi
 """
 
 import copy
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -83,7 +84,7 @@ class Line:
         return left_at
 
     def _try(self, send: Send, read: Callable[[object], T], *, kind: Kind, judge: Judge) -> _Outcome[T]:
-        reserved = self._admit(kind)
+        turn, reserved = self._admit(kind)
         client = self._client()
         started_s = time.perf_counter()
         outcome: _Outcome[T] | None = None
@@ -104,30 +105,29 @@ class Line:
                 was_sent=was_sent,
             )
             # What is no fault of the venue, a defect of ours, must not leave the one try taken for ever.
-            self._count(kind, is_failure=_is_failure(fault, client.response), latency_s=latency_s)
+            self._count(kind, turn, is_failure=_is_failure(fault, client.response), latency_s=latency_s)
         return outcome
 
-    def _admit(self, kind: Kind) -> Reservation | None:
+    def _admit(self, kind: Kind) -> tuple[int, Reservation | None]:
         breaker = self._breakers[kind.endpoints] if kind.endpoints else None
         try:
-            if breaker is not None:
-                breaker.admit(time.monotonic())
+            turn = breaker.admit(time.monotonic()) if breaker is not None else 0
         except BreakerOpen as why:
             raise VenueUnavailable(
                 f"calls for {kind.endpoints and kind.endpoints.value} pause: {why}"
             ) from None
         try:
-            return self._throttle.reserve(kind.call, weight=kind.weight, orders=kind.orders)
+            return turn, self._throttle.reserve(kind.call, weight=kind.weight, orders=kind.orders)
         except VenueUnavailable:
             if breaker is not None:
-                breaker.withdrawn()
+                breaker.withdrawn(turn)
             raise
 
-    def _count(self, kind: Kind, *, is_failure: bool, latency_s: float) -> None:
+    def _count(self, kind: Kind, turn: int, *, is_failure: bool, latency_s: float) -> None:
         if kind.endpoints is None:
             return
         breaker, now_s = self._breakers[kind.endpoints], time.monotonic()
-        if not breaker.ended(now_s, is_failure=is_failure, latency_s=latency_s):
+        if not breaker.ended(turn, now_s, is_failure=is_failure, latency_s=latency_s):
             return
         told = None
         if breaker.state is not BreakerState.CLOSED:
@@ -137,7 +137,7 @@ class Line:
                 "reason": breaker.reason,
                 "until_ms": to_ms(self._clock()) + left_ms + SHOWN_MS,
             }
-        self._throttle.note(BREAKERS, kind.endpoints.value, told)
+        self._throttle.note(BREAKERS, f"{os.getpid()}:{kind.endpoints.value}", told)
 
     def _client(self) -> Any:
         # One client per thread, because python-binance keeps the last answer on the object.

@@ -7,7 +7,6 @@ answers travels with the next reservation. What is counted, and why, is in excha
 
 import json
 import logging
-import os
 import socket
 import threading
 import time
@@ -222,8 +221,8 @@ class Throttle:
         self._guarded(tell)
 
     def note(self, key: str, name: str, told: Mapping[str, object] | None) -> None:
-        """Show something about this process under `name`; None takes it away again."""
-        field = f"{SPEAKER}{os.getpid()}:{name}"
+        """Show something about this machine under `name`; None takes it away again."""
+        field = SPEAKER + name
 
         def tell() -> None:
             if told is None:

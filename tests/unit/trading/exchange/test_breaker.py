@@ -17,8 +17,8 @@ def an_open_breaker(terms: BreakerTerms = TERMS_OF_TEST) -> Breaker:
 
 
 def call(breaker: Breaker, at_s: float, *, is_failure: bool = False, latency_s: float = 0.01) -> bool:
-    breaker.admit(at_s)
-    return breaker.ended(at_s, is_failure=is_failure, latency_s=latency_s)
+    turn = breaker.admit(at_s)
+    return breaker.ended(turn, at_s, is_failure=is_failure, latency_s=latency_s)
 
 
 def test_it_opens_when_half_of_the_calls_fail() -> None:
@@ -53,10 +53,10 @@ def test_what_is_older_than_the_window_says_nothing() -> None:
 def test_one_call_tries_and_the_others_wait_for_it() -> None:
     breaker = an_open_breaker()
 
-    breaker.admit(1.0)
+    turn = breaker.admit(1.0)
     with pytest.raises(BreakerOpen):
         breaker.admit(1.0)
-    breaker.ended(1.1, is_failure=False, latency_s=0.1)
+    breaker.ended(turn, 1.1, is_failure=False, latency_s=0.1)
 
     breaker.admit(1.1)
     assert breaker.state is BreakerState.CLOSED
@@ -65,10 +65,23 @@ def test_one_call_tries_and_the_others_wait_for_it() -> None:
 def test_a_try_that_was_withdrawn_leaves_its_place_to_another() -> None:
     breaker = an_open_breaker()
 
-    breaker.admit(1.0)
-    breaker.withdrawn()
+    breaker.withdrawn(breaker.admit(1.0))
 
     breaker.admit(1.0)
+
+
+def test_a_call_from_before_says_nothing_about_the_one_that_tries() -> None:
+    breaker = Breaker(TERMS_OF_TEST)
+    late = breaker.admit(0.0)
+    for _ in range(4):
+        call(breaker, 0.0, is_failure=True)
+    breaker.admit(1.0)
+
+    assert not breaker.ended(late, 1.0, is_failure=False, latency_s=1.0)
+    breaker.withdrawn(late)
+
+    with pytest.raises(BreakerOpen):
+        breaker.admit(1.0)
 
 
 def test_the_pause_doubles_up_to_its_limit() -> None:
