@@ -43,7 +43,7 @@ class BreakerTerms:
     min_calls: int = 10
     window_s: float = 30.0
     pause_s: float = 1.0
-    max_pause_s: float = 15.0
+    max_pause_s: float = 5.0
 
 
 # What protects money is tried on: only a venue that answers next to nothing holds it back, for a second.
@@ -52,9 +52,9 @@ TERMS = {
     Endpoints.EXITS: URGENT,
     Endpoints.CANCELS: URGENT,
     Endpoints.ENTRIES: BreakerTerms(),
-    # An order in doubt is asked for again and again; it must be found soon after the venue is back.
+    # An order in doubt must be found, and a gap in the candles filled, soon after the venue is back.
     Endpoints.ACCOUNT: BreakerTerms(max_pause_s=2.0),
-    Endpoints.DATA: BreakerTerms(),
+    Endpoints.DATA: BreakerTerms(max_pause_s=2.0),
 }
 
 
