@@ -29,7 +29,7 @@ WORKERS = 10
 OF_SOCKETS = ("ping", "userDataStream.subscribe.signature")
 PRICE_METHODS = ("klines", "ticker.price")
 ACCOUNT_METHODS = ("account.status", "openOrders.status")
-ORDER_METHODS = frozenset(route.method for route in TRADING_ROUTES)
+ORDER_METHODS = frozenset(route.method for route in TRADING_ROUTES if route.has_effect)
 ACCOUNT_EVERY_S = 10
 TRADED = "select count(*) from trading_trade"
 
