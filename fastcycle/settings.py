@@ -208,6 +208,9 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Django-unfold loads its driver wherever one is installed: nine megabytes that nobody would use.
+    sys.modules.setdefault("psycopg", None)  # type: ignore[arg-type]  # None is how an import is refused
 
 # ---------------------------------------------------------------------------------------------- Redis
 

@@ -79,7 +79,13 @@ def _processes(reading: LiveReading | None) -> list[dict[str, Any]]:
     redis_pid = live.redis_pid()
     if redis_pid is not None:
         found.append(("redis", redis_pid))
-    return [{"name": name, "pid": pid, **_memory(pid)} for name, pid in found]
+    first_names = {pid: name for name, pid in reversed(found)}
+    # A role that runs in another's process (beat in the trader) adds nothing to a sum over all rows.
+    within = {"rss_mb": 0.0, "pss_mb": 0.0}
+    return [
+        {"name": name, "pid": pid, **(_memory(pid) if first_names[pid] == name else within)}
+        for name, pid in found
+    ]
 
 
 def _supervisor_pid(pids: Sequence[int]) -> int | None:
