@@ -113,9 +113,14 @@ def _name(line: str) -> str:
 
 
 def _strangers(stack: Stack) -> int:
-    family = {stack.process.pid, *(each.pid for each in psutil.Process(stack.process.pid).children(recursive=True))}
+    family = {
+        stack.process.pid,
+        *(each.pid for each in psutil.Process(stack.process.pid).children(recursive=True)),
+    }
     family |= {psutil.Process().pid}
     lines = [
-        " ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"]) if each.pid not in family
+        " ".join(each.info["cmdline"] or ())
+        for each in psutil.process_iter(["cmdline"])
+        if each.pid not in family
     ]
     return sum("python" in line or "fast-cycle" in line for line in lines)

@@ -269,6 +269,7 @@ CELERY_TASK_DEFAULT_QUEUE = "analysis"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_TASK_ROUTES = {
     "trading.refresh_instruments": {"queue": "analysis"},
+    "trading.roll_up": {"queue": "analysis"},
     "trading.*": {"queue": "trading"},
     "monitoring.*": {"queue": "analysis"},
     "intelligence.*": {"queue": "analysis"},
@@ -295,6 +296,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "trading.refresh_instruments",
         "schedule": 600.0,
         "options": {"expire_seconds": 600},
+    },
+    "trading figures": {
+        "task": "trading.roll_up",
+        "schedule": 3600.0,
+        "options": {"expire_seconds": 3600},
     },
 }
 

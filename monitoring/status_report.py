@@ -31,6 +31,7 @@ def build_status(*, now: datetime) -> dict[str, Any]:
     """Give the status; amounts are exact text, `alerts` are the points that health loses at this moment."""
     reading = live.read(now=now)
     health = rules.judge(health_inputs(reading, now=now))
+    figures = overview.closed_figures(now=now)
     return {
         "health": health.score,
         "unknown": list(health.unknown),
@@ -38,8 +39,8 @@ def build_status(*, now: datetime) -> dict[str, Any]:
         "trading_state": overview.get_trading_state(),
         "workers": [dict(events.worker_payload(worker)) for worker in workers.list_workers()],
         "open_trades": _open_trades(now=now),
-        "closed_trades": trades.count_closed(),
-        "figures": overview.closed_figures(now=now),
+        "closed_trades": sum(each["trades"] for each in figures),
+        "figures": figures,
         "orders": trades.order_counts(),
         "feed": stream_json(reading.feed if reading else None),
         "user_stream": stream_json(reading.user_stream if reading else None),
