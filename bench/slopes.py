@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist, median
 
 CONFIDENCE = 0.95
@@ -68,6 +69,6 @@ def _dependence(samples: Sequence[tuple[float, float]], per_s: float) -> float:
     spread = sum((each - middle) ** 2 for each in rest)
     if spread == 0:
         return 1.0
-    together = sum((a - middle) * (b - middle) for a, b in zip(rest, rest[1:], strict=False))
+    together = sum((a - middle) * (b - middle) for a, b in pairwise(rest))
     likeness = min(max(together / spread, 0.0), 0.95)
     return (1 + likeness) / (1 - likeness)

@@ -18,7 +18,7 @@ ASKER = "bench"
 
 
 def prepare(size: int) -> float:
-    """Seed trades of the past year, sum up as the hourly task does, add a user who may look; give the seconds."""
+    """Seed trades of a year, sum up as the hourly task does, add a user who may look; give the seconds."""
     began = time.monotonic()
     seed_trades(size, until=datetime.now(UTC))
     figures.roll_up(now=datetime.now(UTC))

@@ -69,7 +69,7 @@ def tick_sizes(symbols: Collection[str]) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Sums:
-    """What the trades of one quote asset come to; `trades` are the closed ones, `recent` those of 24 hours."""
+    """What the trades of one quote asset come to; `trades` are closed ones, `recent` those of 24 hours."""
 
     quote_asset: str
     trades: int = 0

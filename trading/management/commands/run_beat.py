@@ -1,6 +1,6 @@
 """`manage.py run_beat`: publishes what is due by the clock, from schedules that are database rows.
 
-For a service manager, once per installation, where no trader is started with `--clock`. It runs no task itself.
+For a service manager, once per installation, where no trader has `--clock`. It runs no task itself.
 """
 
 from __future__ import annotations

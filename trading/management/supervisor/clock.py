@@ -28,7 +28,7 @@ class TouchingScheduler(DatabaseScheduler):  # type: ignore[misc]  # the package
 
 
 class Clock:
-    """One beat with its heartbeat. Two of them publish everything twice, which costs work and nothing else."""
+    """One beat with its heartbeat. Two of them publish everything twice: more work, nothing else."""
 
     def __init__(self) -> None:
         self._heartbeat = Heartbeat("beat", redis_url=settings.REDIS_URL, must_touch=True)

@@ -70,7 +70,7 @@ ANSWER_LIMIT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One process to keep alive. `answers` None means: ready when its heartbeats, all of them, carry its pid."""
+    """One process to keep alive. `answers` None means: ready when all its heartbeats carry its pid."""
 
     name: str
     run: Callable[[], int]

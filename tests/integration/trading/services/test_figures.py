@@ -21,7 +21,7 @@ LATER = NOON + timedelta(days=40)
 
 @pytest.fixture
 def year() -> None:
-    """A thousand trades of one year: some of another quote asset, of unknown PnL, and some that bought nothing."""
+    """A thousand trades of a year, some in another quote asset, of unknown PnL, or that bought nothing."""
     seed_trades(1000, until=NOON)
     for place, trade in enumerate(Trade.objects.order_by("id")):
         trade.unprotected_s = place % 7 / 4
