@@ -159,19 +159,31 @@ def sum_ended(*, now: datetime) -> list[Sums]:
 
 
 def _sum_days() -> list[Sums]:
-    names = [each.name for each in fields(Sums) if each.name not in ("quote_asset", "recent", "recent_pnl")]
     rows = (
         DayFigures.objects.values("quote_asset")
-        .annotate(**{f"sum_{name}": Sum(name) for name in names})
+        .annotate(
+            number=Sum("trades"),
+            won=Sum("wins"),
+            not_known=Sum("unknown"),
+            earned=Sum("pnl"),
+            paid=Sum("fees"),
+            gained=Sum("gains"),
+            lost=Sum("losses"),
+            naked_s=Sum("unprotected_s"),
+        )
         .order_by()
     )
     return [
         Sums(
-            row["quote_asset"],
-            **{
-                name: _exact(value) if isinstance(value := row[f"sum_{name}"], Decimal) else value
-                for name in names
-            },
+            quote_asset=row["quote_asset"],
+            trades=row["number"],
+            wins=row["won"],
+            unknown=row["not_known"],
+            pnl=_exact(row["earned"]),
+            fees=_exact(row["paid"]),
+            gains=_exact(row["gained"]),
+            losses=_exact(row["lost"]),
+            unprotected_s=row["naked_s"],
         )
         for row in rows
     ]

@@ -37,7 +37,8 @@ class Clock:
             current_app,
             scheduler_cls=TouchingScheduler,
             max_interval=settings.CELERY_BEAT_MAX_LOOP_INTERVAL,
-            remote_control=False,  # nobody asks it anything, and that would cost a thread and a connection
+            # Nobody asks it anything, and answering would cost a thread and a connection.
+            remote_control=False,  # type: ignore[call-arg]  # the stubs are older
         )
 
     def run(self) -> None:
