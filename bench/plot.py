@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib as mpl
 
 mpl.use("svg")
-from matplotlib import pyplot as plt  # noqa: E402 -- the way of drawing is chosen first
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 Result = Mapping[str, Any]
