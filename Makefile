@@ -59,7 +59,7 @@ test: setup  ## the whole suite, on both databases
 test-fast: setup  ## what needs no database and no process
 	@$(BIN)/pytest -q tests/unit $(ARGS)
 
-bench: setup  ## measure, and write what was measured
+bench: setup  ## measure, write figures, tables and picture; ARGS="memory --minutes 60" for a part, ARGS=--full for all sizes
 	@$(BIN)/python -m bench $(ARGS)
 
 faults: setup  ## provoke every fault of docs/faults.md and write it anew; ONLY=1,5,58 for a part

@@ -1,34 +1,80 @@
-"""Proportional memory (PSS) of every process of the stack, the paper venue apart, under load."""
+"""Proportional memory (PSS) of every process of the stack, the paper venue apart, under load, and its slope.
+
+Ten workers trade on fifty symbols. After a warm-up every process is read again and again; the slope of each
+series tells whether it creeps. A page that other stacks on the machine map too is shared with them, so the
+figures are those of the machine as it is: `strangers` counts the Python processes that are not of this stack.
+"""
+
+from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import psutil
 
 from bench.latency import WILLING
+from bench.slopes import slope
 from bench.stack import Stack, running, wait_until
 from trading.paper.catalogue_symbols import known_symbols
 
 SYMBOLS = 50
 WORKERS = 10
 CLOSED = "select count(*) from trading_trade where state = 'CLOSED'"
+WARM_TRADES = 20
+WARM_UP_S = 60.0
+SAMPLE_EVERY_S = 20.0
 MIB = 1024 * 1024
+TOTAL = "total"
+
+Reading = dict[str, float]
 
 
-def measure(*, seconds: float = 60.0) -> dict[str, Any]:
-    """Trade with 10 workers on 50 symbols for a while and give MiB by process."""
-    with running("--symbols", _symbols(), "--seed", "11", "--balance", "USDT=1000000") as stack:
+def measure(*, minutes: float = 4.0, warm_up_s: float = WARM_UP_S) -> dict[str, Any]:
+    """Trade for so many minutes after the warm-up; give MiB by process (median) and the slope of each."""
+    with running("--symbols", _symbols(), "--seed", "11", "--balance", "USDT=100000000") as stack:
         stack.delete_starters()
         for number in range(WORKERS):
             _create(stack, number)
 
         def trades() -> bool:
             """closed trades"""
-            return bool(stack.rows(CLOSED)[0][0] >= 20)
+            return bool(stack.rows(CLOSED)[0][0] >= WARM_TRADES)
 
         wait_until(trades, limit_s=120)
-        time.sleep(seconds)
-        return _read(stack)
+        time.sleep(warm_up_s)
+        begin = stack.rows(CLOSED)[0][0]
+        samples = _sample(stack, seconds=minutes * 60)
+        closed = stack.rows(CLOSED)[0][0] - begin
+        return {"minutes": minutes, "trades": closed, "strangers": _strangers(stack), **summary(samples)}
+
+
+def _sample(stack: Stack, *, seconds: float) -> list[tuple[float, Reading]]:
+    began = time.monotonic()
+    samples = [(0.0, _read(stack))]
+    while samples[-1][0] + SAMPLE_EVERY_S <= seconds:
+        time.sleep(max(0.0, began + len(samples) * SAMPLE_EVERY_S - time.monotonic()))
+        samples.append((time.monotonic() - began, _read(stack)))
+    return samples
+
+
+def summary(samples: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Any]:
+    """Judge samples of (seconds, MiB by process): the middle, the largest total, the slope of each series."""
+    whole = [(at_s, {**each, TOTAL: sum(each.values())}) for at_s, each in samples]
+    names = sorted({name for _, each in whole for name in each})
+    series = {name: [(at_s, each[name]) for at_s, each in whole if name in each] for name in names}
+    middle = {name: sorted(value for _, value in rows)[len(rows) // 2] for name, rows in series.items()}
+    slopes = {name: found for name, rows in series.items() if (found := slope(rows)) is not None}
+    return {
+        "total_mib": middle.pop(TOTAL),
+        "largest_total_mib": max(value for _, value in series[TOTAL]),
+        "by_process_mib": middle,
+        "slope_mib_per_hour": {
+            name: {**asdict(found), "contains_zero": found.contains_zero} for name, found in slopes.items()
+        },
+        "total_series": [[round(at_s, 1), round(value, 2)] for at_s, value in series[TOTAL]],
+    }
 
 
 def _create(stack: Stack, number: int) -> None:
@@ -46,14 +92,17 @@ def _symbols() -> str:
     return ",".join(known_symbols()[:SYMBOLS])
 
 
-def _read(stack: Stack) -> dict[str, Any]:
+def _read(stack: Stack) -> Reading:
     parent = psutil.Process(stack.process.pid)
-    by_process = {"supervisor": parent.memory_full_info().pss / MIB}
+    found = {"supervisor": parent.memory_full_info().pss / MIB}
     for process in parent.children(recursive=True):
-        name = _name(" ".join(process.cmdline()))
-        if name != "paper":
-            by_process[name] = by_process.get(name, 0.0) + process.memory_full_info().pss / MIB
-    return {"total_mib": sum(by_process.values()), "by_process_mib": by_process}
+        try:
+            name = _name(" ".join(process.cmdline()))
+            if name != "paper":
+                found[name] = found.get(name, 0.0) + process.memory_full_info().pss / MIB
+        except psutil.NoSuchProcess:  # it ended between the two questions
+            continue
+    return found
 
 
 def _name(line: str) -> str:
@@ -61,3 +110,17 @@ def _name(line: str) -> str:
         if mark in line:
             return name
     return line.removeprefix("fast-cycle: ").strip()
+
+
+def _strangers(stack: Stack) -> int:
+    family = {
+        stack.process.pid,
+        *(each.pid for each in psutil.Process(stack.process.pid).children(recursive=True)),
+    }
+    family |= {psutil.Process().pid}
+    lines = [
+        " ".join(each.info["cmdline"] or ())
+        for each in psutil.process_iter(["cmdline"])
+        if each.pid not in family
+    ]
+    return sum("python" in line or "fast-cycle" in line for line in lines)

@@ -202,7 +202,10 @@ def _database() -> dict[str, Any]:
             # A writer takes the lock when it begins, so that two writers wait instead of failing half way.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;",
+            # Each thread has a connection, and each fills its cache (2 MB by default) as the file grows; what
+            # lies beyond this half megabyte is read from the system's cache.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY; "
+            "PRAGMA cache_size=-512;",
         }
     else:
         database["CONN_HEALTH_CHECKS"] = True
@@ -210,6 +213,9 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Django-unfold loads its driver wherever one is installed: nine megabytes that nobody would use.
+    sys.modules.setdefault("psycopg", None)  # type: ignore[arg-type]  # None is how an import is refused
 
 # ---------------------------------------------------------------------------------------------- Redis
 
@@ -268,6 +274,7 @@ CELERY_TASK_DEFAULT_QUEUE = "analysis"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_TASK_ROUTES = {
     "trading.refresh_instruments": {"queue": "analysis"},
+    "trading.roll_up": {"queue": "analysis"},
     "trading.*": {"queue": "trading"},
     "monitoring.*": {"queue": "analysis"},
     "intelligence.*": {"queue": "analysis"},
@@ -294,6 +301,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "trading.refresh_instruments",
         "schedule": 600.0,
         "options": {"expire_seconds": 600},
+    },
+    "trading figures": {
+        "task": "trading.roll_up",
+        "schedule": 3600.0,
+        "options": {"expire_seconds": 3600},
     },
 }
 

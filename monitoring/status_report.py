@@ -31,6 +31,7 @@ def build_status(*, now: datetime) -> dict[str, Any]:
     """Give the status; amounts are exact text, `alerts` are the points that health loses at this moment."""
     reading = live.read(now=now)
     health = rules.judge(health_inputs(reading, now=now))
+    figures = overview.closed_figures(now=now)
     return {
         "health": health.score,
         "unknown": list(health.unknown),
@@ -38,8 +39,8 @@ def build_status(*, now: datetime) -> dict[str, Any]:
         "trading_state": overview.get_trading_state(),
         "workers": [dict(events.worker_payload(worker)) for worker in workers.list_workers()],
         "open_trades": _open_trades(now=now),
-        "closed_trades": trades.count_closed(),
-        "figures": overview.closed_figures(now=now),
+        "closed_trades": sum(each["trades"] for each in figures),
+        "figures": figures,
         "orders": trades.order_counts(),
         "feed": stream_json(reading.feed if reading else None),
         "user_stream": stream_json(reading.user_stream if reading else None),
@@ -79,7 +80,13 @@ def _processes(reading: LiveReading | None) -> list[dict[str, Any]]:
     redis_pid = live.redis_pid()
     if redis_pid is not None:
         found.append(("redis", redis_pid))
-    return [{"name": name, "pid": pid, **_memory(pid)} for name, pid in found]
+    first_names = {pid: name for name, pid in reversed(found)}
+    # A role that runs in another's process (beat in the trader) adds nothing to a sum over all rows.
+    within = {"rss_mb": 0.0, "pss_mb": 0.0}
+    return [
+        {"name": name, "pid": pid, **(_memory(pid) if first_names[pid] == name else within)}
+        for name, pid in found
+    ]
 
 
 def _supervisor_pid(pids: Sequence[int]) -> int | None:

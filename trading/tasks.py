@@ -14,7 +14,7 @@ from trading.domain.ports import VenueError
 from trading.domain.values import from_ms
 from trading.market.decisions import keep_decisions
 from trading.models import Worker
-from trading.services import cycle, instruments, reconcile, upkeep
+from trading.services import cycle, figures, instruments, reconcile, upkeep
 
 log = logging.getLogger(__name__)
 
@@ -63,3 +63,9 @@ def refresh_instruments() -> None:
         instruments.refresh_fees(venue=bootstrap.get_venue(), now=bootstrap.utc_now())
     except VenueError as error:
         log.warning("instruments.postponed: %s", error)
+
+
+@shared_task(name="trading.roll_up")
+def roll_up() -> None:
+    """Sum up the trades of days that are over."""
+    figures.roll_up(now=bootstrap.utc_now())

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 READY_LIMIT_S = 40.0
 BACK_LIMIT_S = 5.0
 GONE_LIMIT_S = 20.0
-FORKED = ("web", "feed", "executions", "trader", "analyst", "beat")
+FORKED = ("web", "feed", "executions", "trader", "analyst")
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(90)]
 
@@ -45,14 +45,19 @@ class Stack:
 
     def pids(self) -> dict[str, int]:
         """Give the pid behind each heartbeat, and those of the two programs that keep none."""
-        with redis.Redis(unix_socket_path=str(self.home / "redis" / "redis.sock")) as client:
-            values = {name: client.get(f"fc:process:{name}") for name in FORKED}
-        found = {name: int(json.loads(value)["pid"]) for name, value in values.items() if value}
+        heard = {name: self.heartbeat(name) for name in FORKED}
+        found = {name: pid for name, pid in heard.items() if pid is not None}
         for child in psutil.Process(self.process.pid).children():
             line = " ".join(child.cmdline())
             found |= {"paper": child.pid} if "trading.paper" in line else {}
             found |= {"redis": child.pid} if "redis.sock" in line else {}
         return found
+
+    def heartbeat(self, name: str) -> int | None:
+        """Give the pid behind one heartbeat."""
+        with redis.Redis(unix_socket_path=str(self.home / "redis" / "redis.sock")) as client:
+            value = client.get(f"fc:process:{name}")
+        return int(json.loads(value)["pid"]) if isinstance(value, bytes) else None
 
     def runs_anew(self, name: str, old_pid: int) -> bool:
         """Say whether a role lives again, under another pid."""
@@ -159,6 +164,7 @@ def test_up_serves_a_page_and_tells_the_first_password_once(stack: Stack) -> Non
     assert b"csrfmiddlewaretoken" in page
     assert len(passwords) == 1
     assert set(stack.pids()) == {*FORKED, "paper", "redis"}
+    assert stack.heartbeat("beat") == stack.pids()["trader"]
     assert (stack.home / "secrets" / "secret_key").stat().st_mode & 0o077 == 0
 
 

@@ -71,7 +71,8 @@ class TradeAdmin(LedgerAdmin):
     list_select_related = ("worker",)
     search_fields = ("symbol", "key")
     search_help_text = "Symbol or key"
-    ordering = ("-decided_at", "-id")
+    # The order in which they were recorded, which every index ends with: no filter makes the database sort.
+    ordering = ("-id",)
     inlines = (OrderInline,)
 
     @column("State", ordering="state", label=STATE_TONES)

@@ -1,6 +1,7 @@
 """Database rows of trading, re-exported as Django expects."""
 
 from trading.models.control import AccountLimit, ExternalChange, ReconcileRun, TradingControl
+from trading.models.figures import DayFigures
 from trading.models.journal import JournalEntry
 from trading.models.order import FillRow, Order, OrderList
 from trading.models.symbols import Balance, BlacklistEntry, InstrumentRow
@@ -11,6 +12,7 @@ __all__ = [
     "AccountLimit",
     "Balance",
     "BlacklistEntry",
+    "DayFigures",
     "ExternalChange",
     "FillRow",
     "InstrumentRow",

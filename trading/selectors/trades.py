@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max
 
 from trading.domain.executions import Fill
 from trading.domain.instrument import ProtectionMode
@@ -11,6 +11,7 @@ from trading.domain.orders import OrderStatus, Side
 from trading.domain.positions import Position, fold
 from trading.domain.trades import OPEN_STATES, TradeState
 from trading.models import FillRow, Order, Trade
+from trading.selectors.overview import sum_ended
 
 OPEN_STATE_NAMES = [state.value for state in OPEN_STATES]
 
@@ -51,13 +52,9 @@ def list_triggers() -> dict[str, str]:
 
 def list_closed(limit: int) -> list[Trade]:
     """Give the newest closed trades."""
-    closed = Trade.objects.filter(state=TradeState.CLOSED.value)
+    # By what it is not, so that the index of the moment is used: the state's leads through all of them.
+    closed = Trade.objects.filter(closed_at__isnull=False).exclude(state=TradeState.ABORTED.value)
     return list(closed.select_related("worker", "version").order_by("-closed_at")[:limit])
-
-
-def count_closed() -> int:
-    """Give how many trades were closed so far."""
-    return Trade.objects.filter(state=TradeState.CLOSED.value).count()
 
 
 def order_counts() -> dict[str, int]:
@@ -68,10 +65,11 @@ def order_counts() -> dict[str, int]:
 
 def unprotected_s_total(*, now: datetime) -> float:
     """Give the seconds without protection of all trades so far, running ones included."""
-    past = Trade.objects.aggregate(total=Sum("unprotected_s"))["total"] or 0.0
-    running = Trade.objects.filter(unprotected_since__isnull=False, state__in=OPEN_STATE_NAMES)
-    since = running.values_list("unprotected_since", flat=True)
-    return float(past) + sum(max((now - each).total_seconds(), 0.0) for each in since if each is not None)
+    open_trades = Trade.objects.filter(state__in=OPEN_STATE_NAMES)
+    total = sum(each.unprotected_s for each in sum_ended(now=now))
+    for before_s, since in open_trades.values_list("unprotected_s", "unprotected_since"):
+        total += before_s + (max((now - since).total_seconds(), 0.0) if since is not None else 0.0)
+    return float(total)
 
 
 def to_fill(row: FillRow, venue_order_id: int = 0) -> Fill:

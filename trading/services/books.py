@@ -18,6 +18,7 @@ from trading.models import FillRow, Order, Trade
 from trading.selectors.instruments import get_instruments
 from trading.selectors.trades import busy_symbols
 from trading.services.conclusions import conclude
+from trading.services.figures import correct
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class TradeBook:
     orders: list[Order] = field(default_factory=list)
     fills: list[FillRow] = field(default_factory=list)
     symbol_is_held: bool = False  # by another open trade; asked for a trade whose entry was given up
+    ended_at: datetime | None = None  # as it was stored
+    concluded_at: datetime | None = None
 
     def conclude(self, *, at: datetime, now: datetime, price: Decimal | None = None) -> None:
         """Bring the trade's row in line with its orders and fills; nothing is saved yet.
@@ -37,6 +40,7 @@ class TradeBook:
             at: The venue's moment of what was booked; seconds without protection are counted in it.
             price: What a sale would bring now, where leftovers shall be judged by it and not by their cost.
         """
+        self.concluded_at = now
         self.fills.sort(key=lambda fill: (fill.filled_at, fill.venue_fill_id))
         conclude(
             self.trade,
@@ -52,6 +56,9 @@ class TradeBook:
     def save(self) -> None:
         """Save the trade's row and tell the dashboard after commit."""
         self.trade.save()
+        if self.concluded_at is not None:
+            correct((self.ended_at, self.trade.closed_at), now=self.concluded_at)
+            self.ended_at = self.trade.closed_at
         events.trade_changed(self.trade)
 
 
@@ -74,7 +81,12 @@ def open_books(trade_ids: Collection[int]) -> dict[int, TradeBook]:
     held = given_up & busy_symbols() if given_up else set()
     return {
         trade.pk: TradeBook(
-            trade, instruments[trade.symbol], orders[trade.pk], fills[trade.pk], trade.symbol in held
+            trade,
+            instruments[trade.symbol],
+            orders[trade.pk],
+            fills[trade.pk],
+            symbol_is_held=trade.symbol in held,
+            ended_at=trade.closed_at,
         )
         for trade in trades
     }

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from trading import bootstrap
 from trading.management.supervisor.celery_worker import run_worker
+from trading.management.supervisor.clock import Clock
 
 THREADS = 4
 
@@ -24,8 +25,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare how many tasks may run at once."""
         parser.add_argument("--threads", type=int, default=THREADS, help=f"tasks at once (default {THREADS})")
+        parser.add_argument(
+            "--clock",
+            action="store_true",
+            help="publish scheduled tasks too, instead of a process run_beat; one trader of an installation",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGTERM, then finish what was begun."""
         bootstrap.warm_up()
-        sys.exit(run_worker(name="trader", queue="trading", threads=options["threads"]))
+        clock = Clock() if options["clock"] else None
+        sys.exit(run_worker(name="trader", queue="trading", threads=options["threads"], clock=clock))

@@ -85,8 +85,11 @@ class Plan:
             self._ground.append(roles.redis_role(settings.REDIS_SOCKET))
         chosen = self._choose_venue(options)
         home.write_run_file(settings.RUN_FILE, {"PORT": options["port"], **chosen})
-        site = ("--port", str(options["port"]), "--host", options["host"])
-        self._forked = [roles.forked_role(name, *(site if name == "web" else ())) for name in roles.FORKED]
+        arguments = {
+            "web": ("--port", str(options["port"]), "--host", options["host"]),
+            "trader": ("--clock",),
+        }
+        self._forked = [roles.forked_role(name, *arguments.get(name, ())) for name in roles.FORKED]
 
     def _choose_venue(self, options: dict[str, Any]) -> dict[str, object]:
         if options["venue"]:

@@ -19,19 +19,31 @@ from celery.worker import state
 from django.conf import settings
 from setproctitle import setproctitle
 
+from trading.management.supervisor.children import CRASHED
+from trading.management.supervisor.clock import Clock
 from trading.management.supervisor.heartbeat import Heartbeat
 
 # A sender that waits for its turn to run waits at most this long for each busy thread, not 5 ms.
 SWITCH_INTERVAL_S = 0.0005
 
 
-def run_worker(*, name: str, queue: str, threads: int) -> int:
-    """Work on one queue until told to stop, and finish what was begun; give the exit status."""
+def run_worker(*, name: str, queue: str, threads: int, clock: Clock | None = None) -> int:
+    """Work on one queue until told to stop, and finish what was begun; give the exit status.
+
+    A clock runs beside it. When the clock ends by itself, so does the worker, with status CRASHED: whoever
+    started it starts both again.
+    """
     heartbeat = Heartbeat(name, redis_url=settings.REDIS_URL)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
+    def leave(status: int) -> None:
+        if state.should_stop is None:
+            state.should_stop = status  # type: ignore[assignment]  # the stubs know only its first value
+
     def stop(*_args: object) -> None:
-        state.should_stop = os.EX_OK  # type: ignore[assignment]  # the stubs know only its first value
+        state.should_stop = os.EX_OK  # type: ignore[assignment]  # as above
+        if clock is not None:
+            clock.stop()
 
     def on_ready(**_kwargs: Any) -> None:
         # A lost connection never cancels a task here: what it does to an order must run to its end.
@@ -41,6 +53,8 @@ def run_worker(*, name: str, queue: str, threads: int) -> int:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         heartbeat.start()
+        if clock is not None:
+            clock.run_beside(on_end=lambda: leave(CRASHED))
 
     signals.worker_ready.connect(on_ready)
     worker = make_worker(name=name, queue=queue, threads=threads)

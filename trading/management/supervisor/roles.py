@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import copy
 import http.client
 import importlib
-import logging.config
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
 
 import redis
 from celery import current_app
@@ -29,11 +28,13 @@ from trading.management.supervisor.redis_server import redis_command
 REDIS = "redis"
 PAPER = "paper"
 # Whoever hands work on stops before whoever takes it; the venue and Redis go last.
-STOP_ORDER = ("beat", "feed", "trader", "analyst", "executions", "web", PAPER, REDIS)
-FORKED = ("executions", "trader", "feed", "beat", "analyst", "web")
+STOP_ORDER = ("feed", "trader", "analyst", "executions", "web", PAPER, REDIS)
+FORKED = ("executions", "trader", "feed", "analyst", "web")
+# What else runs in a fork. A beat without a trader is of no use, and a process of its own costs 17 MB.
+HEARTBEATS_WITHIN = {"trader": ("beat",)}
 # What a forked role needs is imported before the fork, once for all. The web's command is not among it: it
 # brings Twisted, which the others need not carry.
-PRELOADED_COMMANDS = ("run_executions", "run_feed", "run_trader", "run_analyst", "run_beat")
+PRELOADED_COMMANDS = ("run_executions", "run_feed", "run_trader", "run_analyst")
 # Celery, kombu and Channels load these by name, when they run; loaded here, they are shared.
 PRELOADED_MODULES = (
     "binance.client",
@@ -51,6 +52,9 @@ PRELOADED_MODULES = (
     "celery.worker.consumer.consumer",
     "celery.worker.consumer.delayed_delivery",
     "celery.worker.strategy",
+    "channels.auth",
+    "channels.routing",
+    "channels.security.websocket",
     "channels_redis.pubsub",
     "django.db.models.sql.compiler",
     "kombu.transport.redis",
@@ -66,11 +70,17 @@ ANSWER_LIMIT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One process to keep alive. `answers` None means: ready when its heartbeat carries its pid."""
+    """One process to keep alive. `answers` None means: ready when all its heartbeats carry its pid."""
 
     name: str
     run: Callable[[], int]
     answers: Callable[[], bool] | None = None
+    beats: tuple[str, ...] = ()
+
+    @property
+    def heartbeats(self) -> tuple[str, ...]:
+        """Names of the heartbeats that this process keeps: its own, and those of what runs in it."""
+        return (self.name, *self.beats)
 
 
 def redis_role(socket: Path) -> Role:
@@ -125,14 +135,27 @@ def forked_role(name: str, *arguments: str) -> Role:
         call_command(f"run_{name}", *arguments)
         return 0
 
-    return Role(name, run)
+    return Role(name, run, beats=HEARTBEATS_WITHIN.get(name, ()))
 
 
 def log_as(name: str) -> None:
-    """Give this process a log file of its own, and leave the terminal to warnings."""
-    config: dict[str, Any] = copy.deepcopy(settings.LOGGING)
-    config["handlers"]["file"]["filename"] = str(settings.LOGS_DIR / f"{name}.log")
-    logging.config.dictConfig(config)
+    """Give this process a log file of its own; the terminal's handler stays.
+
+    Only the handler is exchanged: configuring anew would write to every logger, three megabytes of a fork.
+    """
+    root = logging.getLogger()
+    inherited = next(each for each in root.handlers if isinstance(each, RotatingFileHandler))
+    own = RotatingFileHandler(
+        settings.LOGS_DIR / f"{name}.log",
+        maxBytes=inherited.maxBytes,
+        backupCount=inherited.backupCount,
+        encoding=inherited.encoding,
+        delay=True,
+    )
+    own.setFormatter(inherited.formatter)
+    root.removeHandler(inherited)
+    inherited.close()
+    root.addHandler(own)
 
 
 def last_words(name: str) -> str:
@@ -146,7 +169,7 @@ def preload() -> None:
     """Import what the forked roles need; it opens nothing and starts no thread."""
     for command in PRELOADED_COMMANDS:
         importlib.import_module(f"trading.management.commands.{command}")
-    for module in PRELOADED_MODULES:
+    for module in (*PRELOADED_MODULES, settings.ROOT_URLCONF):
         importlib.import_module(module)
     current_app.loader.import_default_modules()
     current_app.finalize()

@@ -205,15 +205,14 @@ class Supervisor:
 
     def _check_readiness(self) -> None:
         beating = [child for child in self._children.values() if child.role.answers is None]
-        pids = read_pids(self._redis_url, [child.role.name for child in beating])
+        pids = read_pids(self._redis_url, [name for child in beating for name in child.role.heartbeats])
         now_s = time.monotonic()
         for child in self._children.values():
             if child.role.answers is not None:
                 child.is_ready = child.is_ready or (child.pid > 0 and child.role.answers())
             elif pids is not None:
-                self._hear(
-                    child, is_beating=child.pid > 0 and pids.get(child.role.name) == child.pid, now_s=now_s
-                )
+                heard = {pids.get(name) for name in child.role.heartbeats}
+                self._hear(child, is_beating=child.pid > 0 and heard == {child.pid}, now_s=now_s)
             else:
                 child.heard_at_s = now_s  # Redis is away: silence says nothing about the process
 

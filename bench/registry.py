@@ -1,0 +1,42 @@
+"""What `python -m bench` can measure: one line each, with the options that the measurement takes.
+
+A measurement is a function that gives a dictionary of figures for bench/results.json. `UNATTENDED` are those
+that `make bench` runs: no input from outside, a few minutes each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import kill_switch, kills, latency, memory, protection, real_input, stored
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line may set; None means the measurement's own default."""
+
+    data: Path | None = None
+    minutes: float | None = None
+    entries: int | None = None
+    full: bool = False
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Give those of the named options that were set."""
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+MEASUREMENTS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
+    "latency": lambda options: latency.measure(**options.given("entries")),
+    "memory": lambda options: memory.measure(**options.given("minutes")),
+    "stored": lambda options: stored.measure(sizes=stored.SIZES if options.full else stored.SHORT_SIZES),
+    "kills": lambda _: kills.measure(),
+    "kill_switch": lambda _: kill_switch.measure(),
+    "protection": lambda _: protection.measure(),
+    "candles": lambda options: real_input.measure(market="candles", **options.given("data", "minutes")),
+    "ticks": lambda options: real_input.measure(market="ticks", **options.given("data", "minutes")),
+}
+NEED_DATA = frozenset({"candles", "ticks"})
+UNATTENDED = tuple(name for name in MEASUREMENTS if name not in NEED_DATA)

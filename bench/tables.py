@@ -1,0 +1,191 @@
+"""The tables of docs/performance.md, each a pure function of one measurement in bench/results.json.
+
+A measurement without a function of its own gets a plain list of its figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+Result = Mapping[str, Any]
+FEW_DIGITS = 100
+# What every measurement carries beside its figures; told above the table.
+ABOUT = ("machine", "python", "measured_at")
+
+
+def table(name: str, result: Result) -> str:
+    """Give what the page shows of a measurement: a line about where and when, and a table."""
+    about = f"Measured {result['measured_at'][:10]} on {result['machine']}, Python {result['python']}."
+    return f"{about}\n\n{_TABLES.get(name, _plain)(result)}"
+
+
+def _rows(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _number(value: float) -> str:
+    """Write a figure with two or three digits that matter; large ones with separators."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if value == int(value) or abs(value) >= FEW_DIGITS:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+def _ms(value: float) -> str:
+    return f"{_number(value)} ms"
+
+
+def _latency(result: Result) -> str:
+    order, bare, ratio = result["frame_to_order_ms"], result["bare_order_ms"], result["ratio"]
+    shown = [("**frame → order bytes**", order)]
+    shown += [(f"of which: {name}", each) for name, each in result.get("stages_ms", {}).items()]
+    shown += [("bare python-binance order, the floor", bare)]
+    rows = [(name, _ms(each["p50"]), _ms(each["p99"])) for name, each in shown]
+    rows.append(("**ratio to the floor**", f"{_number(ratio['p50'])} ×", f"{_number(ratio['p99'])} ×"))
+    if accepted := result.get("boundary_to_accepted_ms"):
+        rows.append(
+            ("the venue's own view: candle boundary → accepted", _ms(accepted["p50"]), _ms(accepted["p99"]))
+        )
+    return _rows(("", "p50", "p99"), rows)
+
+
+def _memory(result: Result) -> str:
+    slopes = result.get("slope_mib_per_hour", {})
+    ordered = sorted(result["by_process_mib"].items(), key=lambda each: -each[1])
+    rows = [(name, f"{mib:.1f}", *_slope(slopes.get(name))) for name, mib in ordered]
+    rows.append(("**sum**", f"**{result['total_mib']:.1f}**", *_slope(slopes.get("total"))))
+    said = ""
+    if "minutes" in result:
+        said = (
+            f"\n\n{_number(result['minutes'])} minutes, {result['trades']:,} trades closed; largest sum "
+            f"{result['largest_total_mib']:.1f} MiB; Python processes of others: {result['strangers']}."
+        )
+    return _rows(("process", "MiB", "MiB an hour (95 %)", "grows"), rows) + said
+
+
+def _slope(slope: Result | None) -> tuple[str, str]:
+    if slope is None:
+        return ("", "")
+    growth = f"{slope['per_hour']:+.2f} ({slope['low']:+.2f} … {slope['high']:+.2f})"
+    return growth, "not told from 0" if slope["contains_zero"] else ("yes" if slope["low"] > 0 else "shrinks")
+
+
+def _kills(result: Result) -> str:
+    slowest_first = sorted(result["back_s"].items(), key=lambda each: -each[1])
+    rows = [(name, f"{seconds:.2f} s") for name, seconds in slowest_first]
+    rows.append(("everything", f"ready {result['ready_again_s']:.1f} s after the next start"))
+    return (
+        f"{_rows(('killed', 'running again after'), rows)}\n\n"
+        f"{result['closed']} trades closed meanwhile; violations: {len(result['violations'])}; "
+        f"left running after the supervisor was killed: {result['left_after_supervisor_was_killed']}; "
+        f"longest without protection {result['longest_unprotected_s']:.1f} s."
+    )
+
+
+def _protection(result: Result) -> str:
+    kinds = [(name, each) for name, each in result.items() if isinstance(each, dict) and "trades" in each]
+    return _rows(
+        ("protection", "trades", "after the entry's fill, longest", "whole life, p99", "whole life, longest"),
+        [
+            (name, each["trades"], *(f"{each[part]:.3f} s" for part in _GAPS))
+            for name, each in kinds
+            if name != "all"
+        ],
+    )
+
+
+_GAPS = ("after_entry_longest_s", "whole_p99_s", "whole_longest_s")
+
+
+def _kill_switch(result: Result) -> str:
+    return _rows(
+        (
+            "pulled by",
+            "open trades",
+            "state committed",
+            "last entry at the venue",
+            "everything sold",
+            "answered",
+        ),
+        [
+            (way, each["open_trades"], *(_after(each[part]) for part in _MOMENTS))
+            for way, each in result.items()
+            if isinstance(each, dict) and "halted_ms" in each
+        ],
+    )
+
+
+def _after(ms: float) -> str:
+    return f"after {ms:,.0f} ms" if ms >= 0 else "before it was pulled"
+
+
+_MOMENTS = ("halted_ms", "last_entry_ms", "flat_ms", "answered_ms")
+
+
+def _market(result: Result) -> str:
+    workers = result["workers"]
+    closed, fees, pnl = (sum(each[name] for each in workers) for name in ("closed", "fees", "pnl"))
+    fills = f"{result['fills']} / {result['venue_fills']}"
+    differ = f"{len(result['ledger_differences'])} of {result['assets_compared']}"
+    return _rows(
+        (
+            "trades closed",
+            "PnL after fees",
+            "of which fees",
+            "fills here / at the venue",
+            "assets that differ",
+        ),
+        [(closed, f"{pnl:.2f} USDT", f"{fees:.2f} USDT", fills, differ)],
+    )
+
+
+def _stored(result: Result) -> str:
+    sizes = result["by_trades"]
+    names = list(next(iter(sizes.values()))["ms"])
+    rows = [
+        (
+            name.replace("_", " "),
+            *(_ms(each["ms"][name]) for each in sizes.values()),
+            f"{_number(result['ratio'][name])} ×",
+        )
+        for name in names
+    ]
+    exports = [each["export"] for each in sizes.values()]
+    rows.append(("export of all as CSV", *(f"{_number(each['seconds'])} s" for each in exports), ""))
+    rows.append(("memory that it adds", *(f"{_number(each['extra_mib'])} MiB" for each in exports), ""))
+    heads = [f"{int(size):,}" for size in sizes]
+    return _rows(("stored trades", *heads, "last ÷ first"), rows)
+
+
+def _plain(result: Result) -> str:
+    return _rows(("figure", "value"), [(name, value) for name, value in _flat(result) if name not in ABOUT])
+
+
+def _flat(result: Result, above: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in result.items():
+        name = f"{above} · {key}" if above else str(key)
+        if isinstance(value, Mapping):
+            yield from _flat(value, name)
+        elif isinstance(value, list | tuple):
+            if value and all(isinstance(each, Mapping) for each in value):
+                for place, each in enumerate(value, 1):
+                    yield from _flat(each, f"{name} {place}")
+            else:
+                yield name, f"{len(value)} values" if len(value) > 10 else ", ".join(map(_number, value))
+        else:
+            yield name, _number(value)
+
+
+_TABLES: Mapping[str, Callable[[Result], str]] = {
+    "latency": _latency,
+    "memory": _memory,
+    "kills": _kills,
+    "protection": _protection,
+    "kill_switch": _kill_switch,
+    "candles": _market,
+    "ticks": _market,
+    "stored": _stored,
+}
