@@ -22,11 +22,12 @@ from redis.retry import Retry
 
 from trading.domain.ports import Clock, VenueError
 from trading.exchange.client import BinanceVenue
-from trading.exchange.market_stream import MarketStream, OnCandle, OnQuote
+from trading.exchange.market_stream import MarketStream, OnCandle, OnQuotes
 from trading.exchange.signing import Signer
 from trading.exchange.throttle import Throttle
 from trading.exchange.user_stream import OnEvent, OnResync, UserStream
 from trading.market.cache import MarketCache, MarketWriter
+from trading.market.lease import Lease
 from trading.services.context import Desk, Limits
 from trading.services.roster import Roster
 
@@ -119,9 +120,14 @@ def get_market_writer() -> MarketWriter:
     return MarketWriter(get_async_redis())
 
 
-def open_market_stream(on_quote: OnQuote, on_candle: OnCandle) -> MarketStream:
+def open_lease(role: str) -> Lease:
+    """Give the lease of a role, for the event loop that is running."""
+    return Lease(get_async_redis(), role)
+
+
+def open_market_stream(on_quotes: OnQuotes, on_candle: OnCandle) -> MarketStream:
     """Give the venue's market stream, not yet running."""
-    return MarketStream(settings.VENUE.stream_url, clock=utc_now, on_quote=on_quote, on_candle=on_candle)
+    return MarketStream(settings.VENUE.stream_url, clock=utc_now, on_quotes=on_quotes, on_candle=on_candle)
 
 
 def open_user_stream(on_event: OnEvent, on_resync: OnResync) -> UserStream:

@@ -1,6 +1,8 @@
 """The product's stream readers under the faults of streams: they come back, and take no wrong price."""
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -18,7 +20,8 @@ from trading.domain.market import Quote
 from trading.domain.values import to_ms
 from trading.exchange.market_stream import MarketStream
 from trading.market.cache import MarketCache, MarketWriter
-from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuote
+from trading.market.ingest import FEED_KEY, Feed, FeedDoors, OnCandle, OnQuotes, Quoted
+from trading.market.lease import Lease
 
 SECOND = 1000
 
@@ -91,9 +94,9 @@ async def test_old_quotes_of_a_lagging_node_are_dropped(server: PaperServer) -> 
         stream.set_subscriptions({(SYMBOL, "1m")})
         await until(lambda: bool(ear.quotes))
         await arm(server, 77, age_s=0.5)
-        await until(lambda: stream.status()["old_quotes"] >= 3)
+        await until(lambda: stream.refused["OLD"] >= 3)
 
-    seen = [tuple(quote) for quote in ear.quotes]
+    seen = [quote.text for quote in ear.quotes]
     repeated = [quote for number, quote in enumerate(seen) if quote in seen[: max(number - 1, 0)]]
     assert not repeated
 
@@ -105,7 +108,7 @@ async def test_a_burst_of_quotes_is_read_to_its_end(server: PaperServer) -> None
         stream.set_subscriptions({(SYMBOL, "1s"), ("ETHUSDT", "1s")})
         await until(lambda: ear.symbols() == {SYMBOL, "ETHUSDT"})
         await arm(server, 55, per_s=2000, duration_s=1)
-        await until(lambda: len(ear.quotes) >= 1500)
+        await until(lambda: stream.heard >= 1500)
         await until(lambda: stream.status()["lag_ms"] < 500)
 
     assert stream.status()["reconnects"] == 0
@@ -114,11 +117,11 @@ async def test_a_burst_of_quotes_is_read_to_its_end(server: PaperServer) -> None
 async def test_quotes_of_a_late_connection_carry_their_age(server: PaperServer) -> None:
     ages_ms: list[int] = []
 
-    def on_quote(_texts: Sequence[str], arrived_ms: int) -> None:
-        ages_ms.append(to_ms(clock()) - arrived_ms)
+    def on_quotes(quotes: Sequence[Quoted]) -> None:
+        ages_ms.extend(to_ms(clock()) - quote.arrived_ms for quote in quotes)
 
     ear = Ear()
-    stream = MarketStream(server.ws_url, clock=clock, on_quote=on_quote, on_candle=ear.on_candle)
+    stream = MarketStream(server.ws_url, clock=clock, on_quotes=on_quotes, on_candle=ear.on_candle)
     async with running(stream.run()):
         stream.set_subscriptions({(SYMBOL, "1s")})
         await until(lambda: bool(ages_ms) and bool(ear.candles))
@@ -138,8 +141,8 @@ async def test_quotes_of_a_late_connection_carry_their_age(server: PaperServer) 
 async def feeding(server: PaperServer, venue: Any, address: str) -> AsyncIterator[Feed]:
     """Run the feed of one symbol in candles of a second on this venue."""
 
-    def open_stream(on_quote: OnQuote, on_candle: OnCandle) -> MarketStream:
-        return MarketStream(server.ws_url, clock=clock, on_quote=on_quote, on_candle=on_candle)
+    def open_stream(on_quotes: OnQuotes, on_candle: OnCandle) -> MarketStream:
+        return MarketStream(server.ws_url, clock=clock, on_quotes=on_quotes, on_candle=on_candle)
 
     async def show(_prices: object) -> None:
         """Nobody looks."""
@@ -152,7 +155,15 @@ async def feeding(server: PaperServer, venue: Any, address: str) -> AsyncIterato
         publish_prices=show,
     )
     client = redis.asyncio.Redis.from_url(address)
-    feed = Feed(open_stream=open_stream, venue=venue, writer=MarketWriter(client), clock=clock, doors=doors)
+    feed = Feed(
+        open_stream=open_stream,
+        venue=venue,
+        writer=MarketWriter(client),
+        lease=Lease(client, "feed"),
+        source=server.url,
+        clock=clock,
+        doors=doors,
+    )
     async with running(feed.run()):
         yield feed
     await client.aclose()
@@ -160,6 +171,12 @@ async def feeding(server: PaperServer, venue: Any, address: str) -> AsyncIterato
 
 def quote_of(cache: MarketCache) -> Quote | None:
     return cache.quotes([SYMBOL]).get(SYMBOL)
+
+
+def refusals(client: redis.Redis) -> Counter[str]:
+    """Give from the feed's status what was refused, by reason."""
+    status = client.get(FEED_KEY)
+    return Counter(json.loads(status)["refused"] if isinstance(status, bytes) else {})
 
 
 def opens(cache: MarketCache) -> list[int]:
@@ -173,23 +190,57 @@ def holes(moments: Sequence[int]) -> list[int]:
     return sorted(set(range(moments[0], moments[-1], SECOND)) - set(moments))
 
 
-@pytest.mark.parametrize("mode", ["crossed", "zero-bid", "zero-ask"])
-async def test_an_empty_or_crossed_book_is_no_quote_to_trade_on(
-    server: PaperServer, redis_client: redis.Redis, redis_server: str, mode: str
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"mode": "crossed"}, "CROSSED"),
+        ({"mode": "zero-bid"}, "ZERO_PRICE"),
+        ({"mode": "zero-ask"}, "ZERO_PRICE"),
+        ({"mode": "spike", "percent": 60.0}, "JUMP"),
+        ({"mode": "spike", "percent": -60.0}, "JUMP"),
+    ],
+)
+async def test_a_price_that_cannot_be_leaves_the_last_good_one_to_age(
+    server: PaperServer, redis_client: redis.Redis, redis_server: str, params: dict[str, Any], reason: str
+) -> None:
+    cache, venue = MarketCache(redis_client), an_account(server, redis_client)
+    seen: list[Quote] = []
+
+    def look() -> Quote | None:
+        quote = quote_of(cache)
+        seen.extend([quote] if quote is not None else [])
+        return quote
+
+    async with feeding(server, venue, redis_server):
+        await until(lambda: look() is not None)
+        await arm(server, 56, **params)
+        await until(lambda: refusals(redis_client)[reason] >= 3 and look() is not None)
+        bent = seen[-1]
+        await asyncio.to_thread(server.disarm)
+        await until(lambda: look() not in (None, bent))
+    venue.close()
+
+    assert all(quote.is_sane for quote in seen)
+    assert max(quote.mid for quote in seen) < min(quote.mid for quote in seen) * Decimal("1.1")
+
+
+async def test_a_jump_that_stays_is_believed(
+    server: PaperServer, redis_client: redis.Redis, redis_server: str
 ) -> None:
     cache, venue = MarketCache(redis_client), an_account(server, redis_client)
 
-    def is_sane(expected: bool) -> bool:
+    def bid() -> Decimal:
         quote = quote_of(cache)
-        return quote is not None and quote.is_sane is expected
+        return Decimal(0) if quote is None else quote.bid
 
     async with feeding(server, venue, redis_server):
-        await until(lambda: is_sane(True))
-        await arm(server, 56, mode=mode)
-        await until(lambda: is_sane(False))
-        await asyncio.to_thread(server.disarm)
-        await until(lambda: is_sane(True))
+        await until(lambda: bid() > 0)
+        before = bid()
+        await arm(server, 56, mode="spike", percent=70.0)
+        await until(lambda: bid() > before * Decimal("1.6"))
     venue.close()
+
+    assert refusals(redis_client)["JUMP"] >= 3
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from trading.exchange.decode import UserEvent
 from trading.exchange.market_stream import MarketStream
 from trading.exchange.signing import Signer
 from trading.exchange.user_stream import UserStream
+from trading.market.ingest import Quoted
 
 LIMIT_S = 8.0
 ROOT = Path(__file__).parents[2]
@@ -49,15 +50,15 @@ class Ear:
     """Remembers what the streams bring."""
 
     def __init__(self) -> None:
-        self.quotes: list[Sequence[str]] = []
+        self.quotes: list[Quoted] = []
         self.candles: list[Candle] = []
         self.reports: list[ExecutionReport] = []
         self.balances: list[AssetBalance] = []
         self.resyncs: list[str] = []
         self.blocked_s: list[float] = []
 
-    def on_quote(self, texts: Sequence[str], _arrived_ms: int) -> None:
-        self.quotes.append(texts)
+    def on_quotes(self, quotes: Sequence[Quoted]) -> None:
+        self.quotes.extend(quotes)
 
     def on_candle(self, candle: Candle, _arrived_ms: int) -> None:
         self.candles.append(candle)
@@ -69,7 +70,7 @@ class Ear:
             self.balances.extend(event)
 
     def symbols(self) -> set[str]:
-        return {texts[0] for texts in self.quotes}
+        return {quote.symbol for quote in self.quotes}
 
 
 async def until(condition: Callable[[], bool], *, limit_s: float = LIMIT_S) -> None:
@@ -95,7 +96,7 @@ def market_stream(server: PaperServer, ear: Ear, *, silent_after_s: float = 10.0
     return MarketStream(
         server.ws_url,
         clock=clock,
-        on_quote=ear.on_quote,
+        on_quotes=ear.on_quotes,
         on_candle=ear.on_candle,
         silent_after_s=silent_after_s,
     )
@@ -136,7 +137,7 @@ async def test_subscriptions_follow_what_is_wanted(server: PaperServer) -> None:
         stream.set_subscriptions({("ETHUSDT", "1m")})
         await until(lambda: "ETHUSDT" in ear.symbols())
         # Once the venue has let go of the first, only the second is heard.
-        await until(lambda: {texts[0] for texts in ear.quotes[-8:]} == {"ETHUSDT"})
+        await until(lambda: {quote.symbol for quote in ear.quotes[-8:]} == {"ETHUSDT"})
 
     assert stream.status()["streams"] == 2
 
@@ -174,7 +175,7 @@ async def test_streams_come_back_after_the_venue_was_restarted(tmp_path: Path) -
     ear = Ear()
     port = free_port()
     stream = MarketStream(
-        f"ws://127.0.0.1:{port}", clock=clock, on_quote=ear.on_quote, on_candle=ear.on_candle
+        f"ws://127.0.0.1:{port}", clock=clock, on_quotes=ear.on_quotes, on_candle=ear.on_candle
     )
 
     async with running(stream.run()):

@@ -80,7 +80,7 @@ class Rig:
         self._is_fed = is_fed
         self.quotes = FakeMarket()
         self._bids: dict[str, Decimal] = {}
-        self.bookkeeper = Bookkeeper()
+        self.bookkeeper = Bookkeeper(may_book=lambda: True)
         self.stream = UserStream(
             f"{paper.ws_url}/ws-api/v3",
             api_key=KEY,

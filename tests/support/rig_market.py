@@ -19,7 +19,8 @@ from trading.domain.ports import Venue
 from trading.domain.signals import Candles
 from trading.exchange.market_stream import MarketStream
 from trading.market.cache import MarketCache, MarketWriter
-from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuote, Price
+from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuotes, Price
+from trading.market.lease import Lease
 from trading.paper.market_sink import MarketSink
 
 DEPTH = Decimal(1_000_000)
@@ -84,9 +85,9 @@ class FedView:
 async def feed(stream_url: str, symbols: Sequence[str], *, venue: Venue) -> None:
     """Keep what the venue's streams tell of these symbols in Redis until cancelled; publish nothing."""
 
-    def open_stream(on_quote: OnQuote, on_candle: OnCandle) -> MarketStream:
+    def open_stream(on_quotes: OnQuotes, on_candle: OnCandle) -> MarketStream:
         return MarketStream(
-            stream_url, clock=utc_now, on_quote=on_quote, on_candle=on_candle, silent_after_s=SILENT_AFTER_S
+            stream_url, clock=utc_now, on_quotes=on_quotes, on_candle=on_candle, silent_after_s=SILENT_AFTER_S
         )
 
     async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as client:
@@ -98,7 +99,13 @@ async def feed(stream_url: str, symbols: Sequence[str], *, venue: Venue) -> None
             publish_prices=_paint_nothing,
         )
         await Feed(
-            open_stream=open_stream, venue=venue, writer=MarketWriter(client), clock=utc_now, doors=doors
+            open_stream=open_stream,
+            venue=venue,
+            writer=MarketWriter(client),
+            lease=Lease(client, "feed"),
+            source=stream_url,
+            clock=utc_now,
+            doors=doors,
         ).run()
 
 

@@ -18,7 +18,6 @@ from trading.domain.values import ZERO
 from trading.exchange.fields import (
     MalformedMessage,
     Payload,
-    UnknownMessage,
     as_list,
     as_object,
     decimal_of,
@@ -44,15 +43,18 @@ KLINE_FIELDS = 11
 _PLAIN_QUOTE = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:\|[0-9]+(?:\.[0-9]+)?){3}")
 
 
-class QuoteTexts(NamedTuple):
-    """A best bid and ask as the venue wrote it; `event_ms` is empty where the venue tells none."""
+class QuoteRow(NamedTuple):
+    """A best bid and ask as the venue wrote it, and both prices with quantities and moments in one text.
+
+    `text` is bid, its quantity, ask, its quantity, the venue's moment (empty where it tells none) and the
+    arrival, parted by bars: the row that market.cache keeps.
+    """
 
     symbol: str
     bid: str
-    bid_qty: str
     ask: str
-    ask_qty: str
-    event_ms: str
+    text: str
+    arrived_ms: int
 
 
 class InstrumentList(NamedTuple):
@@ -184,22 +186,22 @@ def book_ticker(data: Payload, *, arrived_at: datetime) -> Quote:
     )
 
 
-def quote_texts(data: Payload) -> QuoteTexts:
+def quote_row(data: Payload, arrived_ms: int) -> QuoteRow:
     """Take `<symbol>@bookTicker` apart without making numbers of it, for streams of thousands a second.
 
     Raises:
         MalformedMessage: A field is missing or is not plain digits.
     """
     try:
-        symbol, texts = data["s"], (data["b"], data["B"], data["a"], data["A"])
-        is_plain = _PLAIN_QUOTE.fullmatch("|".join(texts)) is not None
+        bid, ask = data["b"], data["a"]
+        text = "|".join((bid, data["B"], ask, data["A"]))
     except KeyError as error:
         raise MalformedMessage(f"{error.args[0]} is missing") from None
     except TypeError:
-        is_plain = False
-    if not is_plain:
+        raise MalformedMessage("b, B, a or A is not a text") from None
+    if _PLAIN_QUOTE.fullmatch(text) is None:
         raise MalformedMessage("b, B, a or A is not a plain decimal text")
-    return QuoteTexts(str(symbol), *texts, str(data.get("E", "")))
+    return QuoteRow(data["s"], bid, ask, f"{text}|{data.get('E', '')}|{arrived_ms}", arrived_ms)
 
 
 def kline_frame(data: Payload) -> tuple[Candle, bool]:
@@ -219,20 +221,6 @@ def kline_frame(data: Payload) -> tuple[Candle, bool]:
         volume=_real(kline.get("v"), "v"),
     )
     return candle, is_true(kline, "x")
-
-
-def stream_kind(data: Payload) -> str:
-    """Name a market frame: its own event type, or "bookTicker", which carries none.
-
-    Raises:
-        UnknownMessage: Neither an event type nor the shape of a book ticker.
-    """
-    kind = data.get("e")
-    if isinstance(kind, str):
-        return kind
-    if "b" in data and "a" in data and "s" in data:
-        return "bookTicker"
-    raise UnknownMessage(f"market frame with the fields {sorted(map(str, data))[:8]} is not known")
 
 
 def _kline_row(row: Sequence[object], *, symbol: str, interval: str) -> Candle:

@@ -1,37 +1,41 @@
-"""One supervised WebSocket that never gives up: connect, read, notice silence, back off, connect again.
+"""One supervised WebSocket that never gives up: connect, talk, notice silence, hand over, connect again.
 
-Used by the market stream and the user stream, which give it what to do on opening and with each message.
-It knows nothing of what the messages mean.
+Used by the market stream and the user stream, which say what is said over each connection (a Talk). A
+connection that is to end, for its age or because the venue goes down, is kept until its successor is ready,
+so that nothing is missed; one that broke is tried again by the rule of pacing.ConnectionPace. It knows
+nothing of what the messages mean.
 """
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
 
 import aiohttp
 
 from trading.domain.ports import Clock
 from trading.domain.values import to_ms
+from trading.exchange.pacing import ConnectionPace
+from trading.exchange.silence import ExpectedPause
 
 log = logging.getLogger(__name__)
 
-FIRST_DELAY_S = 0.1
-MAX_DELAY_S = 5.0
-SETTLED_S = 5.0  # a connection that lived this long starts the back-off anew
-CONNECT_TIMEOUT_S = 5.0
+SETTLED_S = 5.0  # what lived this long is tried again at once; what did not waits like a prober
+CONNECT_TIMEOUT_S = 2.0
+READY_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 1.0
+LINGER_S = 1.0  # what the venue sent to the old connection before the new one stood may still be on its way
 WATCH_EVERY_S = 0.5
-MAX_SILENCE_S = 60.0
 MAX_AGE_S = 23.5 * 3600  # the venue cuts at 24 h
 
 TOLD_TO_WAIT = (418, 429)
 DEFAULT_WAIT_S = 5.0  # where a refusal does not say how long
+AGE = "age"
+SILENCE = "silence"
 
-OnOpen = Callable[[aiohttp.ClientWebSocketResponse], Awaitable[None]]
-OnText = Callable[[str | bytes, int], None]
+RawSocket: TypeAlias = "aiohttp.ClientWebSocketResponse[Literal[False]]"  # texts come as bytes
 
 
 class ToldToWait(Exception):
@@ -42,164 +46,312 @@ class ToldToWait(Exception):
         self.wait_s = wait_s
 
 
+class Talk(Protocol):
+    """What is said over one connection."""
+
+    async def hold(self) -> None:
+        """Speak for as long as the connection lives, and call `Link.ready` when it serves."""
+
+    def hear(self, data: bytes, arrived_ms: int) -> None:
+        """Take a message, quickly. What is a sign of life is noted on the link (`heard`, `heard_ms`)."""
+
+
 @dataclass(slots=True)
 class SocketStatus:
-    """Figures of one socket since it was started. Times in milliseconds since 1970; 0 = never."""
+    """Figures of one socket since it was started. Times in milliseconds since 1970; 0 = never.
+
+    Connected means that a connection serves and speaks; `uptime_ratio` is the share of time in which it did,
+    counted back to the last message where silence was noticed.
+    """
 
     connected: bool = False
     connected_at_ms: int = 0
     last_message_ms: int = 0
     reconnects: int = 0
+    handovers: int = 0
     silences: int = 0
     failures: int = 0
     uptime_ratio: float = 0.0
 
 
-class SupervisedSocket:
-    """A WebSocket to one address.
+class Link:
+    """One connection of a socket, from the attempt to the end."""
 
-    `on_open` runs as a task for as long as the connection lives; if it raises, the connection is renewed.
-    `on_text` gets every text with its moment of arrival and must be quick.
-    """
+    def __init__(self, socket: "SupervisedSocket", predecessor: "Link | None") -> None:
+        self.predecessor = predecessor
+        self.leaving: str | None = None
+        self.is_planned = False  # it leaves while it still brings everything
+        self.heard = 0
+        self.opened_s = 0.0
+        self.heard_ms = 0
+        self.task: asyncio.Task[None] | None = None
+        self._socket = socket
+        self._ws: RawSocket | None = None
+
+    @property
+    def ws(self) -> RawSocket:
+        """The open connection."""
+        assert self._ws is not None, "a talk begins when the connection is open"
+        return self._ws
+
+    def open(self, ws: RawSocket) -> None:
+        """Note that the connection stands."""
+        self._ws, self.opened_s = ws, time.monotonic()
+
+    def ready(self) -> None:
+        """Tell that it serves: it takes the place of its predecessor, which is closed a little later."""
+        self._socket.took_over(self)
+
+    def leave(self, reason: str, *, is_planned: bool = False) -> None:
+        """Ask for a successor; this connection is read until that one is ready."""
+        if self.leaving is None or (self.is_planned and not is_planned):
+            log.info("socket_renewed", extra={"socket": self._socket.name, "reason": reason})
+            self.leaving, self.is_planned = reason, is_planned
+            self._socket.left(self)
+
+    async def close(self) -> None:
+        """End the connection."""
+        if self._ws is not None and not self._ws.closed:
+            await self._ws.close()
+
+
+class SupervisedSocket:
+    """A WebSocket to one address: the connection that serves, and while it is replaced its successor."""
 
     def __init__(
-        self, url: str, *, name: str, clock: Clock, on_open: OnOpen, on_text: OnText, silent_after_s: float
+        self,
+        url: str,
+        *,
+        name: str,
+        clock: Clock,
+        pace: ConnectionPace,
+        talk: Callable[[Link], Talk],
+        silent_after_s: float,
+        max_age_s: float = MAX_AGE_S,
     ) -> None:
         self.name = name
         self.is_expecting = True  # an owner who subscribed to nothing cannot complain of silence
         self._url = url
         self._clock = clock
-        self._on_open = on_open
-        self._on_text = on_text
-        self._silent_after_s = self._silence_limit_s = silent_after_s
-        self._ws: aiohttp.ClientWebSocketResponse | None = None
+        self._pace = pace
+        self._talk = talk
+        self._max_age_s = max_age_s
+        self._expected = ExpectedPause(silent_after_s)
+        self._current: Link | None = None
+        self._next: Link | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
         self._status = SocketStatus()
         self._started_s = time.monotonic()
-        self._opened_s = self._heard_s = 0.0
         self._connected_s = 0.0
-        self._not_before_s = 0.0
-        self._closing: asyncio.Task[bool] | None = None
+        self._up_since_s: float | None = None
+        self._had_settled = True
+        self._clock_ahead_ms = 0.0
+        self._seen = 0
 
     @property
     def status(self) -> SocketStatus:
         """Give the figures as of now."""
         now_s = time.monotonic()
-        open_s = now_s - self._opened_s if self._status.connected else 0.0
+        open_s = 0.0 if self._up_since_s is None else now_s - self._up_since_s
+        self._status.connected = self._up_since_s is not None
         self._status.uptime_ratio = (self._connected_s + open_s) / max(now_s - self._started_s, 1e-9)
+        heard_ms = 0 if self._current is None else self._current.heard_ms
+        self._status.last_message_ms = max(self._status.last_message_ms, heard_ms)
         return self._status
 
     async def run(self) -> None:
         """Hold the connection until cancelled."""
         self._started_s = time.monotonic()
-        delay_s = FIRST_DELAY_S
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            while True:
-                lived_s = await self._hold(session)
-                delay_s = FIRST_DELAY_S if lived_s >= SETTLED_S else delay_s
-                held_s = self._not_before_s - time.monotonic()
-                await asyncio.sleep(max(random.uniform(0.5, 1.0) * delay_s, held_s))
-                delay_s = min(delay_s * 2, MAX_DELAY_S)
-                self._status.reconnects += 1
+        self._read_clock()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
+            watching = asyncio.create_task(self._watch())
+            try:
+                await self._keep(session)
+            finally:
+                self._tasks.add(watching)
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+                self._down(time.monotonic())
 
-    def hold_back(self, wait_s: float) -> None:
-        """Make no new connection before so many seconds have passed: the venue said so."""
-        self._not_before_s = max(self._not_before_s, time.monotonic() + wait_s)
+    async def _keep(self, session: aiohttp.ClientSession) -> None:
+        while True:
+            self._changed.clear()
+            wait_s: float | None = None
+            if self._next is None and (self._current is None or self._current.leaving):
+                wait_s = self._pace.wait_s(time.monotonic(), is_first=self._had_settled)
+                if wait_s <= 0:
+                    self._begin(session)
+                    continue
+            # Looked at again once in a while: another socket's success lets this one follow.
+            pause = None if wait_s is None else min(wait_s, WATCH_EVERY_S / 10)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
 
-    def renew(self, reason: str) -> None:
-        """Close the connection so that a new one is made; without one this does nothing."""
-        if self._ws is not None and not self._ws.closed:
-            log.info("socket_renewed", extra={"socket": self.name, "reason": reason})
-            self._closing = asyncio.ensure_future(self._ws.close())
+    def _begin(self, session: aiohttp.ClientSession) -> None:
+        current = self._current
+        if current is not None and current.is_planned:
+            self._status.handovers += 1
+        elif self._seen:
+            self._status.reconnects += 1
+        self._seen += 1
+        self._had_settled = False
+        link = self._next = Link(self, current)
+        link.task = asyncio.create_task(self._live(session, link))
+        self._tasks.add(link.task)
+        link.task.add_done_callback(self._tasks.discard)
 
-    async def _hold(self, session: aiohttp.ClientSession) -> float:
-        """Connect and read until the connection ends; give the seconds it lived."""
-        opened_s = 0.0
+    async def _live(self, session: aiohttp.ClientSession, link: Link) -> None:
+        """Connect and read until the connection ends."""
+        was_reached = False
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 ws = await session.ws_connect(
                     self._url,
                     max_msg_size=0,
-                    autoping=True,
+                    decode_text=False,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
                 )
+            was_reached = True
             async with ws:
-                opened_s = self._opened(ws)
-                await self._read(ws)
+                link.open(ws)
+                log.info("socket_connected", extra={"socket": self.name})
+                await self._read(ws, link)
             log.warning("socket_closed", extra={"socket": self.name, "code": ws.close_code})
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            self._status.failures += 1
-            if isinstance(error, aiohttp.WSServerHandshakeError) and error.status in TOLD_TO_WAIT:
-                self.hold_back(_retry_after_s(error))
-            log.warning("socket_failed", extra={"socket": self.name, "error": type(error).__name__})
+            was_reached = was_reached or isinstance(error, aiohttp.ClientResponseError)
+            self._failed(error)
         finally:
-            lived_s = self._closed(opened_s)
-        return lived_s
+            self._ended(link, was_reached=was_reached)
 
-    async def _read(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        tasks = [asyncio.create_task(self._greet(ws)), asyncio.create_task(self._watch(ws))]
+    async def _read(self, ws: RawSocket, link: Link) -> None:
+        talk = self._talk(link)
+        hear, text = talk.hear, aiohttp.WSMsgType.TEXT
+        holding = asyncio.create_task(self._hold(talk, link))
         try:
             async for message in ws:
-                if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
-                    self._heard(message.data)
+                if message.type is text:
+                    try:
+                        # One addition: asking the clock for every message would cost more than reading it.
+                        hear(message.data, int(time.monotonic() * 1000 + self._clock_ahead_ms))
+                    except Exception:  # the rim of the socket: one message must not end the stream
+                        log.exception("socket_message_failed", extra={"socket": self.name})
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            holding.cancel()
+            await asyncio.gather(holding, return_exceptions=True)
 
-    def _heard(self, data: str | bytes) -> None:
-        self._heard_s = time.monotonic()
-        self._silence_limit_s = self._silent_after_s
-        arrived_ms = self._status.last_message_ms = to_ms(self._clock())
+    async def _hold(self, talk: Talk, link: Link) -> None:
         try:
-            self._on_text(data, arrived_ms)
-        except Exception:  # the rim of the socket: one message must not end the stream
-            log.exception("socket_message_failed", extra={"socket": self.name})
-
-    async def _greet(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        try:
-            await self._on_open(ws)
+            await talk.hold()
         except Exception as error:  # noqa: BLE001 -- the rim: whatever went wrong, a new connection is tried
             if isinstance(error, ToldToWait):
-                self.hold_back(error.wait_s)
+                self._pace.hold(time.monotonic() + error.wait_s)
             log.warning(
-                "socket_opening_failed",
+                "socket_talk_failed",
                 extra={"socket": self.name, "error": f"{type(error).__name__}: {error}"},
             )
-            await ws.close()
+            await link.close()
 
-    async def _watch(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+    def took_over(self, link: Link) -> None:
+        """Let a connection that serves take the place of the one before it."""
+        if self._next is not link:
+            return
+        old, self._current, self._next = self._current, link, None
+        self._pace.stands()
+        self._expected.begin(time.monotonic())
+        if self._up_since_s is None:
+            self._up_since_s = time.monotonic()
+        self._status.connected_at_ms = to_ms(self._clock())
+        link.predecessor = None
+        if old is not None:
+            retiring = asyncio.create_task(_retire(old))
+            self._tasks.add(retiring)
+            retiring.add_done_callback(self._tasks.discard)
+        self._changed.set()
+
+    def left(self, link: Link) -> None:
+        """Take note that a connection wants a successor; one that does not serve yet simply ends."""
+        if link is self._current:
+            self._had_settled = time.monotonic() - link.opened_s >= SETTLED_S or link.is_planned
+            if not link.is_planned:
+                self._down(time.monotonic())
+            self._changed.set()
+        else:
+            closing = asyncio.create_task(link.close())
+            self._tasks.add(closing)
+            closing.add_done_callback(self._tasks.discard)
+
+    def _ended(self, link: Link, *, was_reached: bool) -> None:
+        now_s = time.monotonic()
+        lived_s = now_s - link.opened_s if link.opened_s else 0.0
+        self._status.last_message_ms = max(self._status.last_message_ms, link.heard_ms)
+        if link is self._current:
+            self._current = None
+            self._had_settled = lived_s >= SETTLED_S
+            self._down(now_s)
+            if not self._had_settled:
+                self._pace.failed(now_s, was_reached=was_reached)
+        elif link is self._next:
+            self._next = None
+            self._pace.failed(now_s, was_reached=was_reached)
+        self._changed.set()
+
+    def _failed(self, error: Exception) -> None:
+        self._status.failures += 1
+        if isinstance(error, aiohttp.WSServerHandshakeError) and error.status in TOLD_TO_WAIT:
+            self._pace.hold(time.monotonic() + _retry_after_s(error))
+        log.warning("socket_failed", extra={"socket": self.name, "error": type(error).__name__})
+
+    async def _watch(self) -> None:
+        """Look at what was heard, and at the age, twice a second."""
+        heard, watched, looked_s = 0, None, time.monotonic()
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
-            now_s = time.monotonic()
-            if now_s - self._opened_s > MAX_AGE_S:
-                log.info("socket_renewed", extra={"socket": self.name, "reason": "age"})
-            elif self.is_expecting and now_s - self._heard_s > self._silence_limit_s:
-                log.warning(
-                    "socket_silent", extra={"socket": self.name, "seconds": round(now_s - self._heard_s, 1)}
-                )
-                self._status.silences += 1
-                # A quiet market is not worth a storm of reconnects.
-                self._silence_limit_s = min(self._silence_limit_s * 2, MAX_SILENCE_S)
-            else:
+            self._read_clock()
+            now_s, link = time.monotonic(), self._current
+            was_away, looked_s = now_s - looked_s > 2 * WATCH_EVERY_S, now_s
+            if link is not watched:
+                heard, watched = 0, link
+            if self._next is not None and 0 < self._next.opened_s < now_s - READY_TIMEOUT_S:
+                await self._next.close()
+            if link is None:
                 continue
-            await ws.close()
-            return
+            if link.heard != heard:
+                heard = link.heard
+                self._expected.heard(now_s)
+                if link.leaving in (None, SILENCE):
+                    self._up_since_s = self._up_since_s or now_s  # it may speak again before it is replaced
+            elif not self.is_expecting:
+                self._expected.begin(now_s)
+            elif not was_away and not link.leaving and self._expected.is_silent(now_s):
+                # Where this program itself stood still, what came meanwhile is only being read now.
+                self._fell_silent(link, now_s)
+            if not link.leaving and now_s - link.opened_s > self._max_age_s:
+                link.leave(AGE, is_planned=True)
 
-    def _opened(self, ws: aiohttp.ClientWebSocketResponse) -> float:
-        self._ws = ws
-        self._opened_s = self._heard_s = time.monotonic()
-        self._status.connected = True
-        self._status.connected_at_ms = to_ms(self._clock())
-        log.info("socket_connected", extra={"socket": self.name})
-        return self._opened_s
+    def _fell_silent(self, link: Link, now_s: float) -> None:
+        since_s = self._expected.heard_s
+        log.warning("socket_silent", extra={"socket": self.name, "seconds": round(now_s - since_s, 1)})
+        self._status.silences += 1
+        self._down(since_s)
+        link.leave(SILENCE)
 
-    def _closed(self, opened_s: float) -> float:
-        lived_s = time.monotonic() - opened_s if opened_s else 0.0
-        self._connected_s += lived_s
-        self._ws = None
-        self._status.connected = False
-        return lived_s
+    def _down(self, since_s: float) -> None:
+        if self._up_since_s is not None:
+            self._connected_s += max(since_s - self._up_since_s, 0.0)
+        self._up_since_s = None
+
+    def _read_clock(self) -> None:
+        self._clock_ahead_ms = to_ms(self._clock()) - time.monotonic() * 1000
+
+
+async def _retire(old: Link) -> None:
+    await asyncio.sleep(LINGER_S)
+    await old.close()
 
 
 def _retry_after_s(refusal: aiohttp.WSServerHandshakeError) -> float:

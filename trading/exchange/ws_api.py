@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import orjson
 
 from trading.exchange.fields import Payload, UnknownMessage
 from trading.exchange.signing import Signer
+from trading.exchange.sockets import RawSocket
 
 Param = str | int
 
@@ -59,7 +59,7 @@ def _refusal(method: str, reply: Payload) -> WsApiRefused:
 class WsApi:
     """The requests that wait on one connection."""
 
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse, *, unknown: Counter[str]) -> None:
+    def __init__(self, ws: RawSocket, *, unknown: Counter[str]) -> None:
         self._ws = ws
         self._unknown = unknown
         self._ids = itertools.count(1)
@@ -67,8 +67,8 @@ class WsApi:
 
     async def request(
         self, method: str, params: Mapping[str, Param] | None = None, *, timeout_s: float
-    ) -> Payload:
-        """Send a request and give its result.
+    ) -> object:
+        """Send a request and give its result: an object, or a list.
 
         Raises:
             WsApiRefused: The venue answered with an error.
@@ -84,8 +84,7 @@ class WsApi:
             del self._waiting[request_id]
         if reply.get("status") != 200:
             raise _refusal(method, reply)
-        result = reply.get("result")
-        return result if isinstance(result, dict) else {}
+        return reply.get("result")
 
     def hear(self, text: str | bytes) -> Payload | None:
         """Take one message: an answer goes to who waits for it, an event is given back.

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 QUOTES_KEY = "fc:quotes"
 CANDLES_PREFIX = "fc:candles:"
+SOURCE_KEY = "fc:feed:source"
 HITS_KEY = "fc:cache:hits"
 MISSES_KEY = "fc:cache:misses"
 
@@ -39,13 +40,8 @@ def candles_key(symbol: str, interval: str) -> str:
     return f"{CANDLES_PREFIX}{symbol}:{interval}"
 
 
-def quote_row(texts: Sequence[str], arrived_ms: int) -> str:
-    """Write a quote: bid, its quantity, ask, its quantity, the venue's moment (may be empty), arrival."""
-    return f"{'|'.join(texts)}|{arrived_ms}"
-
-
 def parse_quote(symbol: str, row: str) -> Quote:
-    """Read a quote as `quote_row` wrote it.
+    """Read a quote: bid, its quantity, ask, its quantity, the venue's moment (may be empty), arrival.
 
     Raises:
         InvalidNumber: A field is not a number.
@@ -134,6 +130,25 @@ class MarketWriter:
             results = await pipe.execute()
         rows = [int(size) // ROW_BYTES for size in results[: len(candles)]]
         return Written(rows, int(results[-1]) if quotes else 0)
+
+    async def stored(
+        self, keys: Sequence[tuple[str, str]], *, length: int
+    ) -> list[tuple[int, Candles | None]]:
+        """Give for each history how many rows are stored, and the newest of them, in one round trip."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for symbol, interval in keys:
+                pipe.strlen(candles_key(symbol, interval))
+                pipe.getrange(candles_key(symbol, interval), -length * ROW_BYTES, -1)
+            answers = await pipe.execute()
+        return [
+            (int(size) // ROW_BYTES, unpack(tail, interval) if tail and size % ROW_BYTES == 0 else None)
+            for (_, interval), size, tail in zip(keys, answers[::2], answers[1::2], strict=True)
+        ]
+
+    async def swap_source(self, source: str) -> str:
+        """Write from which venue the histories are, and give what was written before (empty: nothing)."""
+        before: Any = await self._redis.set(SOURCE_KEY, source, get=True)
+        return _plain(before) if before is not None else ""
 
     async def replace(self, symbol: str, interval: str, candles: Sequence[Candle]) -> None:
         """Write a whole history anew."""

@@ -2,12 +2,14 @@
 
 Run by `manage.py run_feed`. Quotes are conflated to the last value and flushed together; a closed candle is
 flushed at once, and only then handed on, so that whoever hears of it finds it. Publishing happens in a
-thread and never holds up the frames. It decides nothing about trading.
+thread and never holds up the frames. Only the holder of the lease writes and publishes; a standby listens, so
+that it can go on within a moment. It decides nothing about trading.
 """
 
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,26 +21,54 @@ from redis import RedisError
 from trading.domain.market import INTERVAL_S, Candle
 from trading.domain.ports import Clock, Venue
 from trading.domain.values import to_ms
-from trading.market.cache import MarketWriter, quote_row
+from trading.market.cache import MarketWriter
 from trading.market.histories import Histories, Key
+from trading.market.lease import Lease
+from trading.market.plausible import PriceGuard
 from trading.market.together import run_together
 from trading.market.triggers import TriggerWatch
 
 log = logging.getLogger(__name__)
 
 FEED_KEY = "fc:feed"
+STANDBY_KEY = "fc:feed:standby"
 STATUS_EXPIRY_S = 15
 # Candles of one boundary come within a few frames; two tasks for them would cost more than this wait.
 GATHER_S = 0.003
-FLUSH_EVERY_S = 0.025
 PRICES_EVERY_S = 0.1  # a painted price may be 250 ms old at most, all the way from the venue
 SECOND_S = 1.0
 PUBLISH_WITHIN_MS = 10_000  # an older candle is history; nobody may trade on it
 
 Price = tuple[str, str, str, int]
 ClosedRow = tuple[str, str, int]
-OnQuote = Callable[[Sequence[str], int], None]
 OnCandle = Callable[[Candle, int], None]
+
+
+class Quoted(Protocol):
+    """A quote as the stream hands it on: prices, and the row to be kept, see market.cache.parse_quote."""
+
+    @property
+    def symbol(self) -> str:
+        """Its symbol."""
+
+    @property
+    def bid(self) -> str:
+        """Best bid, as the venue wrote it."""
+
+    @property
+    def ask(self) -> str:
+        """Best ask, as the venue wrote it."""
+
+    @property
+    def text(self) -> str:
+        """The row."""
+
+    @property
+    def arrived_ms(self) -> int:
+        """When it arrived, or should have."""
+
+
+OnQuotes = Callable[[Sequence[Quoted]], None]
 
 
 class MarketFrames(Protocol):
@@ -71,18 +101,31 @@ class Feed:
     def __init__(
         self,
         *,
-        open_stream: Callable[[OnQuote, OnCandle], MarketFrames],
+        open_stream: Callable[[OnQuotes, OnCandle], MarketFrames],
         venue: Venue,
         writer: MarketWriter,
+        lease: Lease,
+        source: str,
         clock: Clock,
         doors: FeedDoors,
     ) -> None:
         self._clock = clock
         self._writer = writer
         self._doors = doors
-        self._histories = Histories(venue=venue, writer=writer, clock=clock, on_append=self._append)
-        self._stream = open_stream(self._on_quote, self._histories.take)
-        self._quotes: dict[str, tuple[Sequence[str], int]] = {}
+        self._lease = lease
+        self._source = source
+        self._term = 0
+        self._histories = Histories(
+            venue=venue,
+            writer=writer,
+            clock=clock,
+            on_append=self._append,
+            may_write=lambda: self._lease.is_held,
+        )
+        self._stream = open_stream(self._on_quotes, self._histories.take)
+        self._guard = PriceGuard()
+        self._refused: Counter[str] = Counter()
+        self._quotes: dict[str, Quoted] = {}
         self._dirty: set[str] = set()
         self._unshown: set[str] = set()
         self._stored: set[str] = set()
@@ -92,8 +135,8 @@ class Feed:
         self._watched: dict[str, str] = {}
         self._crossed: set[str] = set()
         self._flush_now = asyncio.Event()
+        lease.on_taken = self._flush_now.set
         self._publish_now = asyncio.Event()
-        self._flush_is_set = False
         self._wanted: frozenset[Key] = frozenset()
         self._publishers = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="subscriptions")
@@ -104,6 +147,7 @@ class Feed:
         """Feed until cancelled."""
         try:
             await run_together(
+                self._lease.run(),
                 self._stream.run(),
                 self._histories.run(),
                 self._forever("subscriptions", self._renew_subscriptions, SECOND_S),
@@ -116,14 +160,19 @@ class Feed:
             self._publishers.shutdown(wait=False, cancel_futures=True)
             self._readers.shutdown(wait=False, cancel_futures=True)
 
-    def _on_quote(self, texts: Sequence[str], arrived_ms: int) -> None:
-        symbol = texts[0]
-        self._quotes[symbol] = (texts[1:], arrived_ms)
-        self._dirty.add(symbol)
-        self._figures["quotes"] += 1
-        if not self._flush_is_set:
-            self._flush_is_set = True
-            asyncio.get_running_loop().call_later(FLUSH_EVERY_S, self._flush_now.set)
+    def _on_quotes(self, quotes: Sequence[Quoted]) -> None:
+        """Take the newest quotes; what cannot be believed leaves the last good one in place."""
+        refusal_of, kept, dirty = self._guard.refusal, self._quotes, self._dirty
+        for quote in quotes:
+            symbol = quote.symbol
+            refusal = refusal_of(symbol, bid=quote.bid, ask=quote.ask, now_ms=quote.arrived_ms)
+            if refusal is None:
+                kept[symbol] = quote
+                dirty.add(symbol)
+            else:
+                self._refused[refusal] += 1
+        self._figures["quotes"] += len(quotes)
+        self._flush_now.set()
 
     def _append(self, candle: Candle, arrived_ms: int) -> None:
         self._candles.append((candle, arrived_ms))
@@ -132,8 +181,25 @@ class Feed:
     async def _flush(self) -> None:
         await self._flush_now.wait()
         self._flush_now.clear()
-        self._flush_is_set = False
+        if not self._lease.is_held:
+            return
+        if self._term != self._lease.term:
+            await self._take_over(self._lease.term)
         await self._flush_once()
+
+    async def _take_over(self, term: int) -> None:
+        """Go on where the holder before, or this process before it lost the lease, ended."""
+        self._candles.clear()
+        self._closed.clear()
+        self._stored.clear()
+        self._dirty |= self._quotes.keys()
+        if await self._writer.swap_source(self._source) == self._source:
+            await self._histories.resume()
+        else:
+            # Of another venue, or of nobody: what is stored is not ours to go on from.
+            self._histories.restart()
+        self._term = term
+        log.info("feed_leads", extra={"adopted": self._histories.adopted})
 
     async def _flush_once(self) -> None:
         dirty, self._dirty = self._dirty, set()
@@ -141,13 +207,14 @@ class Feed:
         self._unshown |= dirty
         candles = [candle for candle, _ in appended]
         expected = self._histories.rows_of(candles)
-        rows = {symbol: quote_row(*self._quotes[symbol]) for symbol in dirty if symbol in self._quotes}
+        rows = {symbol: self._quotes[symbol].text for symbol in dirty if symbol in self._quotes}
         try:
             written = await self._writer.flush(rows, candles)
         except RedisError:
             # Quotes are written with the next ones; of the candles nobody knows which were appended.
             self._dirty |= dirty
-            self._histories.restart()
+            self._term = 0
+            self._flush_now.set()
             raise
         if written.new_quotes > len(rows.keys() - self._stored):
             # Redis lost what was stored, say by a restart: write every quote again.
@@ -175,7 +242,7 @@ class Feed:
     def _check_triggers(self) -> None:
         if not self._watched:
             return
-        bids = {symbol: quote[0][0] for symbol in self._watched if (quote := self._quotes.get(symbol))}
+        bids = {symbol: quote.bid for symbol in self._watched if (quote := self._quotes.get(symbol))}
         crossed = self._triggers.crossed(self._watched, bids, now_s=time.monotonic())
         if crossed:
             self._crossed.update(crossed)
@@ -188,6 +255,8 @@ class Feed:
         self._publish_now.clear()
         closed, self._closed = self._closed, []
         crossed, self._crossed = self._crossed, set()
+        if not self._lease.is_held:
+            return  # the next holder finds out by itself what closed
         if crossed:
             self._figures["triggers"] += len(crossed)
             await self._in_thread(self._doors.publish_triggers, sorted(crossed))
@@ -223,22 +292,28 @@ class Feed:
             is_last = symbol not in followed
             if is_last:
                 self._quotes.pop(symbol, None)
+                self._guard.forget(symbol)
                 self._stored.discard(symbol)
-            await self._writer.forget(symbol, interval, with_quote=is_last)
+            if self._lease.is_held:
+                await self._writer.forget(symbol, interval, with_quote=is_last)
 
     async def _show_prices(self) -> None:
         shown, self._unshown = self._unshown, set()
         prices = [
-            (symbol, quote[0][0], quote[0][2], quote[1])
+            (symbol, quote.bid, quote.ask, quote.arrived_ms)
             for symbol in sorted(shown)
             if (quote := self._quotes.get(symbol)) is not None
         ]
-        if prices:
+        if prices and self._lease.is_held:
             await self._doors.publish_prices(prices)
 
     async def _put_status(self) -> None:
-        status = self._stream.status() | self._figures
+        status = self._stream.status() | self._figures | self._lease.status()
+        refused = self._refused + self._histories.refused + Counter(status.get("refused", {}))
         status |= {
+            "refused": dict(refused),
+            "marked": dict(self._histories.marked + Counter(status.get("marked", {}))),
+            "adopted": self._histories.adopted,
             "subscriptions": len(self._wanted),
             "warming": self._histories.warming,
             "duplicates": self._histories.duplicates,
@@ -246,7 +321,8 @@ class Feed:
             "fetches": self._histories.fetches,
             "publish_ms": round(self._publish_ms, 2),
         }
-        await self._writer.put_status(FEED_KEY, orjson.dumps(status), expiry_s=STATUS_EXPIRY_S)
+        key = FEED_KEY if self._lease.is_held else STANDBY_KEY
+        await self._writer.put_status(key, orjson.dumps(status), expiry_s=STATUS_EXPIRY_S)
 
     async def _in_thread(self, call: Callable[..., None], *arguments: object) -> None:
         await asyncio.get_running_loop().run_in_executor(self._publishers, call, *arguments)

@@ -14,6 +14,7 @@ GRACE_MS = 2500  # the venue closes a candle up to two seconds late
 FIRST_WAIT_MS = 1_000
 MAX_WAIT_MS = 60_000
 EXTRA = 2
+MAX_WAITING = 60  # a standby keeps no more; a longer gap is asked for
 
 
 class Verdict(Enum):
@@ -32,7 +33,9 @@ class Track:
     interval: str
     last_ms: int | None = None
     rows: int = 0
+    last: Candle | None = None
     is_fetching: bool = False
+    is_doubted: bool = False  # the stream told something of the next candle that is not believed
     retry_at_ms: int = 0
     _asked_for_gap: bool = False
     _wait_ms: int = FIRST_WAIT_MS
@@ -60,24 +63,36 @@ class Track:
             # A candle that is seen to be missing is worth a question at once.
             self.retry_at_ms = 0
         self._waiting[candle.open_ms] = candle
+        while len(self._waiting) > MAX_WAITING:
+            del self._waiting[min(self._waiting)]
         return Verdict.WAIT
+
+    def doubt(self) -> None:
+        """Have the next candle asked for: what the stream told of it is not believed."""
+        self.is_doubted = True
+        self.retry_at_ms = 0
 
     def begin(self, history: Sequence[Candle]) -> list[Candle]:
         """Start from a history that was written (not empty); give what waited and follows it."""
-        self.last_ms, self.rows = history[-1].open_ms, len(history)
+        return self.adopt(history[-1], rows=len(history))
+
+    def adopt(self, last: Candle, *, rows: int) -> list[Candle]:
+        """Go on from a history that is stored already; give what waited and follows it."""
+        self.last, self.last_ms, self.rows, self.is_doubted = last, last.open_ms, rows, False
         self._wait_ms, self.retry_at_ms = FIRST_WAIT_MS, 0
         return self._let_follow(self._waiting)
 
     def restart(self) -> None:
         """Begin with a new history: what is stored is not to be trusted."""
-        self.last_ms = None
+        self.last = self.last_ms = None
         self.rows = 0
+        self.retry_at_ms = 0
 
     def is_overdue(self, now_ms: int) -> bool:
         """Tell whether a history or a candle is missing that should be asked for now."""
         if self.is_fetching or now_ms < self.retry_at_ms:
             return False
-        if self.last_ms is None or self._waiting:
+        if self.last_ms is None or self._waiting or self.is_doubted:
             return True
         return now_ms >= self.last_ms + 2 * self.step_ms + GRACE_MS
 
@@ -121,5 +136,5 @@ class Track:
         return following
 
     def _advance(self, candle: Candle) -> None:
-        self.last_ms = candle.open_ms
+        self.last, self.last_ms, self.is_doubted = candle, candle.open_ms, False
         self.rows += 1

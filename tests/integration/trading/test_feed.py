@@ -16,8 +16,10 @@ from tests.support.desk import START, FixedClock
 from trading.domain.market import Candle
 from trading.domain.ports import VenueUnavailable
 from trading.domain.values import to_ms
+from trading.exchange.decode_market import QuoteRow
 from trading.market.cache import MarketCache, MarketWriter, candles_key
-from trading.market.ingest import FEED_KEY, Feed, FeedDoors, OnCandle, OnQuote
+from trading.market.ingest import FEED_KEY, Feed, FeedDoors, OnCandle, OnQuotes
+from trading.market.lease import Lease
 
 MINUTE = 60_000
 NOW_MS = to_ms(START)
@@ -25,7 +27,8 @@ LAST = NOW_MS // MINUTE - 1  # the candle that closed just now
 
 
 def candle(minute: int, symbol: str = "BTCUSDT") -> Candle:
-    return Candle(symbol, "1m", minute * MINUTE, 1.0, 2.0, 0.5, float(minute), 10.0)
+    price = float(minute)
+    return Candle(symbol, "1m", minute * MINUTE, price, price + 1, price - 1, price, 10.0)
 
 
 @dataclass
@@ -43,7 +46,7 @@ class World:
     watched: dict[str, str] = field(default_factory=dict)
     prices: list[Any] = field(default_factory=list)
     publishing: threading.Event = field(default_factory=threading.Event)
-    on_quote: OnQuote = field(init=False)
+    on_quotes: OnQuotes = field(init=False)
     on_candle: OnCandle = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,8 +61,8 @@ class World:
             candle(minute, symbol) for minute in range(self.last_by_rest - limit + 1, self.last_by_rest + 1)
         ]
 
-    def open_stream(self, on_quote: OnQuote, on_candle: OnCandle) -> "World":
-        self.on_quote, self.on_candle = on_quote, on_candle
+    def open_stream(self, on_quotes: OnQuotes, on_candle: OnCandle) -> "World":
+        self.on_quotes, self.on_candle = on_quotes, on_candle
         return self
 
     def set_subscriptions(self, wanted: Iterable[tuple[str, str]]) -> None:
@@ -80,7 +83,7 @@ class World:
         self.prices.extend(prices)
 
     def quote(self, bid: str, symbol: str = "BTCUSDT") -> None:
-        self.on_quote((symbol, bid, "1", "999", "1", ""), NOW_MS)
+        self.on_quotes([QuoteRow(symbol, bid, "999", f"{bid}|1|999|1||{NOW_MS}", NOW_MS)])
 
     def close(self, minute: int, symbol: str = "BTCUSDT") -> None:
         self.on_candle(candle(minute, symbol), NOW_MS)
@@ -111,6 +114,8 @@ async def feeding(world: World, address: str) -> AsyncIterator[None]:
         open_stream=world.open_stream,
         venue=world,  # type: ignore[arg-type]  # the feed asks for candles alone
         writer=MarketWriter(client),
+        lease=Lease(client, "feed"),
+        source="here",
         clock=world.clock,
         doors=doors,
     )

@@ -17,7 +17,6 @@ from trading.market.cache import (
     MarketCache,
     MarketWriter,
     candles_key,
-    quote_row,
 )
 
 MINUTE = 60_000
@@ -32,7 +31,7 @@ async def writer(redis_server: str, redis_client: redis.Redis) -> AsyncIterator[
 
 
 def a_row(bid: str = "1.10", *, arrived_ms: int = 5_000) -> str:
-    return quote_row((bid, "2", "1.20", "3", ""), arrived_ms)
+    return f"{bid}|2|1.20|3||{arrived_ms}"
 
 
 def candle(minute: int, close: float = 1.5) -> Candle:

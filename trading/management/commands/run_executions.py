@@ -1,7 +1,8 @@
 """`manage.py run_executions`: the account's own stream into the ledger, and a reconcile after every gap.
 
 Started by `manage.py up` or a service manager. One thread books, in the order in which the venue spoke; the
-event loop only listens, so that a slow database never costs the connection.
+event loop only listens, so that a slow database never costs the connection. Only the holder of the lease
+books; a standby listens, and asks for everything when it takes over.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from trading.domain.ports import VenueError
 from trading.exchange.decode import UserEvent
 from trading.exchange.user_stream import UserStream
 from trading.management.event_loop import run_role
+from trading.market.lease import Lease
 from trading.market.together import run_together
 from trading.selectors.ledger import is_held
 from trading.selectors.trades import list_unprotected
@@ -37,11 +39,13 @@ from trading.services.ledger import book_transfers
 log = logging.getLogger(__name__)
 
 STATUS_EVERY_S = 1.0
+STANDBY_KEY = "fc:user_stream:standby"
 STATUS_EXPIRY_S = 15
 RETRY_S = 1.0
 MAX_RETRY_S = 15.0
 DRAIN_LIMIT_S = 5.0
 FAILED = "BOOKING_FAILED"
+TAKEN_OVER = "EXECUTIONS_TAKEN_OVER"
 TAKEN = "HELD_ASSET_TAKEN"
 MAX_TOGETHER = 200
 CALL_EXPIRES_S = 5  # the watchdog comes by itself every two seconds
@@ -61,35 +65,53 @@ class Command(BaseCommand):
 
 async def listen() -> None:
     """Listen until cancelled."""
-    bookkeeper = Bookkeeper()
+    lease = bootstrap.open_lease("executions")
+    bookkeeper = Bookkeeper(may_book=lambda: lease.is_held)
+    # Nobody may have booked what came before.
+    lease.on_taken = lambda: bookkeeper.resync(TAKEN_OVER)
     stream = bootstrap.open_user_stream(bookkeeper.put, bookkeeper.resync)
     client = bootstrap.get_async_redis()
     bookkeeper.start()
     try:
-        await run_together(stream.run(), _show_status(client, stream, bookkeeper))
+        await run_together(
+            lease.run(),
+            stream.run(),
+            _show_status(client, stream, bookkeeper, lease),
+        )
     finally:
         await asyncio.to_thread(bookkeeper.stop)
         await client.aclose()
 
 
-async def _show_status(client: redis.asyncio.Redis, stream: UserStream, bookkeeper: "Bookkeeper") -> None:
+async def _show_status(
+    client: redis.asyncio.Redis, stream: UserStream, bookkeeper: "Bookkeeper", lease: Lease
+) -> None:
     while True:
-        status = stream.status() | {
-            "reconciled": bookkeeper.is_reconciled,
-            "waiting": bookkeeper.waiting,
-            "booked": bookkeeper.booked,
-        }
+        status = (
+            stream.status()
+            | lease.status()
+            | {
+                "reconciled": bookkeeper.is_reconciled,
+                "waiting": bookkeeper.waiting,
+                "booked": bookkeeper.booked,
+            }
+        )
         try:
-            await client.set(bootstrap.USER_STREAM_KEY, orjson.dumps(status), ex=STATUS_EXPIRY_S)
+            key = bootstrap.USER_STREAM_KEY if lease.is_held else STANDBY_KEY
+            await client.set(key, orjson.dumps(status), ex=STATUS_EXPIRY_S)
         except redis.RedisError as error:
             log.warning("user_stream_status_lost", extra={"error": str(error)})
         await asyncio.sleep(STATUS_EVERY_S)
 
 
 class Bookkeeper:
-    """Books events in a thread of its own, and reconciles when something may be missing."""
+    """Books events in a thread of its own, and reconciles when something may be missing.
 
-    def __init__(self) -> None:
+    While it may not book, events and wishes are dropped: whoever may asks for everything when it begins to.
+    """
+
+    def __init__(self, *, may_book: Callable[[], bool]) -> None:
+        self._may_book = may_book
         self._heard: queue.Queue[Heard | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
         self._reason: str | None = None
@@ -119,7 +141,8 @@ class Bookkeeper:
 
     def put(self, event: Heard) -> None:
         """Take an event; called in the event loop."""
-        self._heard.put(event)
+        if self._may_book():
+            self._heard.put(event)
 
     def resync(self, reason: str) -> None:
         """Ask for a reconcile, which begins at once and goes before events that come later."""
@@ -134,6 +157,9 @@ class Bookkeeper:
                 event = ()
             if event is None:
                 return
+            if not self._may_book():
+                self._reason, self._is_asking = None, True
+                continue
             if self._reason is not None and time.monotonic() >= self._due_s:
                 self._reconcile(self._reason)
             if event:

@@ -6,6 +6,7 @@ Started by `manage.py up` or a service manager. It decides nothing: the feed liv
 from typing import Any
 
 from celery import current_app
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
@@ -36,6 +37,8 @@ async def feed() -> None:
         open_stream=bootstrap.open_market_stream,
         venue=bootstrap.get_venue(),
         writer=bootstrap.get_market_writer(),
+        lease=bootstrap.open_lease("feed"),
+        source=settings.VENUE.stream_url,
         clock=bootstrap.utc_now,
         doors=FeedDoors(
             list_subscriptions=read_subscriptions,

@@ -8,7 +8,7 @@ import pytest
 from trading.domain.instrument import ProtectionMode
 from trading.domain.values import from_ms
 from trading.exchange import decode_market
-from trading.exchange.fields import MalformedMessage, UnknownMessage
+from trading.exchange.fields import MalformedMessage
 
 SYMBOL: dict[str, Any] = {
     "symbol": "TSLABUSDT",
@@ -115,11 +115,10 @@ def test_a_kline_frame_tells_whether_it_closed() -> None:
 def test_a_book_ticker_is_taken_apart_and_read() -> None:
     data = {"u": 1, "s": "BNBUSDT", "b": "25.35", "B": "31.21", "a": "25.36", "A": "40.66"}
 
-    texts = decode_market.quote_texts(data)
+    row = decode_market.quote_row(data, 7)
     quote = decode_market.book_ticker(data, arrived_at=from_ms(0))
 
-    assert decode_market.stream_kind(data) == "bookTicker"
-    assert texts == ("BNBUSDT", "25.35", "31.21", "25.36", "40.66", "")
+    assert row == ("BNBUSDT", "25.35", "25.36", "25.35|31.21|25.36|40.66||7", 7)
     assert (quote.bid, quote.ask) == (Decimal("25.35"), Decimal("25.36"))
 
 
@@ -128,9 +127,4 @@ def test_a_quote_that_is_not_plain_digits_is_refused(change: dict[str, Any]) -> 
     data = {"s": "BNBUSDT", "b": "25.35", "B": "31.21", "a": "25.36", "A": "40.66"}
 
     with pytest.raises(MalformedMessage):
-        decode_market.quote_texts(data | change)
-
-
-def test_a_frame_of_no_known_shape_is_unknown() -> None:
-    with pytest.raises(UnknownMessage):
-        decode_market.stream_kind({"lastUpdateId": 1, "bids": []})
+        decode_market.quote_row(data | change, 7)

@@ -121,4 +121,4 @@ def test_captured_market_frames_decode() -> None:
 
     assert quotes
     assert all(quote.is_sane for quote in quotes)
-    assert [decode_market.quote_texts(each).bid for each in tickers] == [each["b"] for each in tickers]
+    assert [decode_market.quote_row(each, 1).bid for each in tickers] == [each["b"] for each in tickers]
