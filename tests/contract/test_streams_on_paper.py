@@ -20,6 +20,7 @@ from trading.domain.market import Candle
 from trading.exchange.decode import UserEvent
 from trading.exchange.market_stream import MarketStream
 from trading.exchange.signing import Signer
+from trading.exchange.sockets import MAX_AGE_S
 from trading.exchange.user_stream import UserStream
 from trading.market.ingest import Quoted
 
@@ -92,17 +93,22 @@ async def running(main: Awaitable[None]) -> AsyncIterator[None]:
             await task
 
 
-def market_stream(server: PaperServer, ear: Ear, *, silent_after_s: float = 10.0) -> MarketStream:
+def market_stream(
+    server: PaperServer, ear: Ear, *, silent_after_s: float = 10.0, max_age_s: float = MAX_AGE_S
+) -> MarketStream:
     return MarketStream(
         server.ws_url,
         clock=clock,
         on_quotes=ear.on_quotes,
         on_candle=ear.on_candle,
         silent_after_s=silent_after_s,
+        max_age_s=max_age_s,
     )
 
 
-def user_stream(server: PaperServer, ear: Ear, *, ping_every_s: float = 5.0) -> UserStream:
+def user_stream(
+    server: PaperServer, ear: Ear, *, ping_every_s: float = 5.0, max_age_s: float = MAX_AGE_S
+) -> UserStream:
     return UserStream(
         f"{server.ws_url}/ws-api/v3",
         api_key=KEY,
@@ -112,6 +118,7 @@ def user_stream(server: PaperServer, ear: Ear, *, ping_every_s: float = 5.0) -> 
         on_resync=ear.resyncs.append,
         on_blocked=ear.blocked_s.append,
         ping_every_s=ping_every_s,
+        max_age_s=max_age_s,
     )
 
 
@@ -171,6 +178,20 @@ async def test_a_silent_market_socket_is_found_and_renewed(server: PaperServer) 
         await until(lambda: len(ear.quotes) > heard)
 
 
+async def test_sockets_that_fell_dumb_are_replaced_within_seconds(server: PaperServer) -> None:
+    ear = Ear()
+    stream = market_stream(server, ear, silent_after_s=1.0)
+
+    async with running(stream.run()):
+        stream.set_subscriptions({(SYMBOL, "1s")})
+        await until(lambda: len(ear.quotes) > 2)
+        server.arm(48, which="market", only_open=True)
+        heard = len(ear.quotes)
+        await until(lambda: len(ear.quotes) > heard + 5)
+
+    assert stream.status()["connections"][0]["silences"] == 1
+
+
 async def test_streams_come_back_after_the_venue_was_restarted(tmp_path: Path) -> None:
     ear = Ear()
     port = free_port()
@@ -210,7 +231,7 @@ async def test_the_life_of_a_bracket_is_told(server: PaperServer, redis_client: 
     assert {report.client_order_id for report in ear.reports} == ours
 
 
-@pytest.mark.parametrize(("fault", "params"), [(46, {}), (47, {"after_s": 0.5}), (62, {})])
+@pytest.mark.parametrize(("fault", "params"), [(46, {}), (62, {})])
 async def test_a_lost_user_stream_subscribes_again_and_asks_to_reconcile(
     server: PaperServer, redis_client: redis.Redis, *, fault: int, params: dict[str, Any]
 ) -> None:
@@ -266,3 +287,83 @@ async def test_a_user_stream_without_answers_is_renewed(
         await until(lambda: len(ear.resyncs) == 1)
         server.arm("stall", count=None, stall_s=1, duration_s=1)
         await until(lambda: len(ear.resyncs) >= 2, limit_s=15)
+
+
+# handing over
+
+
+async def test_market_connections_are_replaced_before_they_end(server: PaperServer) -> None:
+    ear = Ear()
+    server.control(rhythm={"life_s": 3.0})
+    stream = market_stream(server, ear, max_age_s=1.0)
+    dips = 0
+
+    def has_outlived_three() -> bool:
+        nonlocal dips
+        dips += not stream.is_connected
+        return int(stream.status()["handovers"]) >= 3
+
+    async with running(stream.run()):
+        stream.set_subscriptions({(SYMBOL, "1s")})
+        await until(lambda: stream.is_connected)
+        await until(has_outlived_three, limit_s=15)
+        status = stream.status()
+
+    assert (dips, status["reconnects"]) == (0, 0)
+    assert status["connected"] is True
+    opens = [candle.open_ms for candle in ear.candles]
+    assert set(range(opens[0], opens[-1], 1000)) <= set(opens)
+    assert [quote.text for quote in ear.quotes].count(ear.quotes[-2].text) == 1
+
+
+async def test_a_venue_that_announces_its_end_is_left_before_it(server: PaperServer) -> None:
+    ear, user_ear = Ear(), Ear()
+    stream, account = market_stream(server, ear), user_stream(server, user_ear)
+    async with running(
+        asyncio.wait([asyncio.ensure_future(stream.run()), asyncio.ensure_future(account.run())])
+    ):
+        stream.set_subscriptions({(SYMBOL, "1s")})
+        await until(lambda: stream.is_connected and bool(user_ear.resyncs))
+        server.arm(47, after_s=1.5)
+        await until(lambda: stream.status()["handovers"] == 1 and account.status()["handovers"] == 1)
+        await until(
+            lambda: not server.venue.stream_sockets.open or len(server.venue.stream_sockets.open) == 1
+        )
+
+    assert user_ear.resyncs == ["USER_STREAM_CONNECTED"]
+    assert stream.status()["reconnects"] == account.status()["reconnects"] == 0
+
+
+async def test_the_account_misses_nothing_and_hears_nothing_twice_while_connections_change(
+    server: PaperServer, redis_client: redis.Redis
+) -> None:
+    ear, venue = Ear(), an_account(server, redis_client)
+    stream = user_stream(server, ear, max_age_s=0.8)
+    placed = []
+    async with running(stream.run()):
+        await until(lambda: bool(ear.resyncs))
+        for number in range(1, 4):
+            for _ in range(2):
+                order = a_resting_sale(server)
+                await asyncio.to_thread(venue.submit_order, order)
+                placed.append(order.client_order_id)
+            await until(lambda: stream.status()["handovers"] >= number)  # noqa: B023 -- called in this round
+            assert stream.status()["connected"]
+        await until(lambda: len(ear.reports) >= len(placed))
+    venue.close()
+
+    assert [report.client_order_id for report in ear.reports] == placed
+    assert ear.resyncs == ["USER_STREAM_CONNECTED"]
+
+
+async def test_a_user_stream_that_breaks_while_it_is_replaced_asks_for_what_it_missed(
+    server: PaperServer,
+) -> None:
+    ear = Ear()
+    stream = user_stream(server, ear, max_age_s=0.6)
+    async with running(stream.run()):
+        await until(lambda: bool(ear.resyncs))
+        server.arm(51, which="ws-api", cuts=False, retry_after_s=0, duration_s=1.0)
+        await until(lambda: stream.status()["handovers"] >= 1)
+        server.arm(46, which="user")
+        await until(lambda: len(ear.resyncs) >= 2)

@@ -45,11 +45,13 @@ class ConnectionPace:
         wait_s = self._hold_until_s - now_s
         if len(self._attempts) >= self._share:
             wait_s = max(wait_s, self._attempts[0] + WINDOW_S - now_s)
-        if self._is_away and not is_first:
+        # Where much was used, even first attempts keep the pace: connections that are cut again and again.
+        is_paced = 2 * len(self._attempts) >= self._share or (self._is_away and not is_first)
+        if is_paced:
             wait_s = max(wait_s, self._next_probe_s - now_s)
         if wait_s > 0:
             return wait_s
-        if self._is_away:
+        if is_paced:
             # Whoever asks meanwhile is not the prober, and waits as long.
             self._next_probe_s = now_s + self._pause_s(now_s)
         self._attempts.append(now_s)
@@ -80,7 +82,7 @@ class ConnectionPace:
         left = self._share - len(self._attempts)
         if 2 * left > self._share or left <= 0:
             return PROBE_S * self._jitter()
-        return max((self._attempts[0] + WINDOW_S - now_s) / left, PROBE_S) * (1.6 - self._jitter())
+        return max((self._attempts[0] + WINDOW_S - now_s) / left, PROBE_S) * (2.0 - self._jitter())
 
     def _forget(self, now_s: float) -> None:
         while self._attempts and now_s - self._attempts[0] >= WINDOW_S:

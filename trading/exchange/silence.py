@@ -26,6 +26,7 @@ class ExpectedPause:
     _longest_before_s: float = 0.0
     _window_s: float = 0.0
     _patience: float = 1.0
+    _alarmed_s: float = 0.0
 
     def begin(self, now_s: float) -> None:
         """Start to listen; what was learned before still holds."""
@@ -66,7 +67,8 @@ class ExpectedPause:
 
         After it was, the next alarm takes longer: a market that stands still is not worth a storm.
         """
-        if now_s - self.heard_s <= self.limit_s():
+        if now_s - max(self.heard_s, self._alarmed_s) <= self.limit_s():
             return False
-        self._patience *= 2
+        self._alarmed_s = now_s
+        self._patience = min(self._patience * 2, LONGEST_S)
         return True

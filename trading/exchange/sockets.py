@@ -22,7 +22,7 @@ from trading.exchange.silence import ExpectedPause
 
 log = logging.getLogger(__name__)
 
-SETTLED_S = 5.0  # what lived this long is tried again at once; what did not waits like a prober
+SETTLED_S = 1.0  # what lived this long is tried again at once; what did not waits like a prober
 CONNECT_TIMEOUT_S = 2.0
 READY_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 1.0

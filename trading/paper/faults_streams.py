@@ -41,12 +41,26 @@ class SilentConnection(Fault):
 
     number = 48
     name = "silent-connection"
-    what = "No data on streams, pings are answered; until duration_s, count frames, or cleared."
+    what = (
+        "No data on streams, pings are answered; until duration_s, count frames, or cleared. With only_open the "
+        "market sockets that are open fall dumb for good, and new ones speak."
+    )
     default_count = None
-    settings: ClassVar[Mapping[str, Setting]] = {"which": Setting("all", choices=KINDS)}
+    settings: ClassVar[Mapping[str, Setting]] = {
+        "which": Setting("all", choices=KINDS),
+        "only_open": Setting(default=False, kind=bool),
+    }
+
+    def on_arm(self) -> None:
+        """Silence what is open, where only that is meant."""
+        if self.params["only_open"]:
+            for socket in self.venue.stream_sockets.open:
+                socket.is_mute = True
 
     def selects_frame(self, frame: Frame) -> bool:
         """Strike the chosen kind."""
+        if self.params["only_open"]:
+            return False
         return self.params["which"] in ("all", frame.kind) and super().selects_frame(frame)
 
     def on_frame(self, frame: Frame) -> list[Frame]:
@@ -59,7 +73,7 @@ class ServerShutdown(Fault):
 
     number = 47
     name = "server-shutdown"
-    what = "serverShutdown to every connection, then all are closed with 1001 after_s later."
+    what = "serverShutdown to every connection, then these are closed with 1001 after_s later; new ones stay."
     is_once = True
     settings: ClassVar[Mapping[str, Setting]] = {"after_s": Setting(10.0, 0, 600)}
 
@@ -68,7 +82,8 @@ class ServerShutdown(Fault):
         self.venue.say_goodbye()
         loop = asyncio.get_running_loop()
         for register in (self.venue.stream_sockets, self.venue.user_sockets):
-            loop.call_later(self.params["after_s"], register.close_all, 1001)
+            for socket in list(register.open):
+                loop.call_later(self.params["after_s"], socket.close, 1001)
 
 
 class UserEventTiming(Fault):

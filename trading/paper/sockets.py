@@ -60,6 +60,7 @@ class Socket:
     message_limit: int | None = MESSAGE_LIMIT
     opened_s: float = field(default_factory=time.monotonic)
     sent: int = 0
+    is_mute: bool = False
     _pending: deque[bytes] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=MESSAGE_LIMIT))
@@ -69,7 +70,7 @@ class Socket:
 
     def send(self, frame: bytes) -> None:
         """Queue a text frame; cut the client whose queue is full."""
-        if self._closing is not None or self.ws.closed:
+        if self._closing is not None or self.ws.closed or self.is_mute:
             return
         if len(self._pending) >= MAX_PENDING_FRAMES:
             log.warning("client_too_slow", extra={"ip": self.ip, "pending": len(self._pending)})
