@@ -12,7 +12,7 @@ MIN_LIMIT_S = 2.0
 MAX_LIMIT_S = 15.0
 LONGEST_S = 20.0  # between two alarms while nothing comes at all
 TIMES = 4.0  # a pause this many times the longest usual one is not usual
-SEEN_ENOUGH_S = 20.0
+SEEN_ENOUGH_S = 10.0
 
 
 @dataclass(slots=True)

@@ -42,8 +42,8 @@ class SilentConnection(Fault):
     number = 48
     name = "silent-connection"
     what = (
-        "No data on streams, pings are answered; until duration_s, count frames, or cleared. With only_open the "
-        "market sockets that are open fall dumb for good, and new ones speak."
+        "No data on streams, pings are answered; until duration_s, count frames, or cleared. With only_open "
+        "the market sockets that are open fall dumb for good, and new ones speak."
     )
     default_count = None
     settings: ClassVar[Mapping[str, Setting]] = {
