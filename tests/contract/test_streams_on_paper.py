@@ -319,9 +319,7 @@ async def test_market_connections_are_replaced_before_they_end(server: PaperServ
 async def test_a_venue_that_announces_its_end_is_left_before_it(server: PaperServer) -> None:
     ear, user_ear = Ear(), Ear()
     stream, account = market_stream(server, ear), user_stream(server, user_ear)
-    async with running(
-        asyncio.wait([asyncio.ensure_future(stream.run()), asyncio.ensure_future(account.run())])
-    ):
+    async with running(stream.run()), running(account.run()):
         stream.set_subscriptions({(SYMBOL, "1s")})
         await until(lambda: stream.is_connected and bool(user_ear.resyncs))
         server.arm(47, after_s=1.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 
 import redis
 import redis.asyncio
@@ -48,7 +49,7 @@ async def feed(venue_url: str, address: str, symbol: str) -> None:
     ).run()
 
 
-async def _paint_nothing(prices: list[Price]) -> None:
+async def _paint_nothing(prices: Sequence[Price]) -> None:
     """Nobody looks."""
 
 

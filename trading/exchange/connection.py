@@ -11,16 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import orjson
 
 from trading.exchange.fields import Payload
 from trading.exchange.sockets import Link, SupervisedSocket
-
-if TYPE_CHECKING:
-    from trading.exchange.market_stream import MarketStream
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +34,25 @@ SHUTDOWN = "serverShutdown"
 OpenSocket = Callable[[str, "Connection"], SupervisedSocket]
 
 
+class Hearer(Protocol):
+    """Takes what the connections bring, see market_stream.MarketStream."""
+
+    unknown: Counter[str]
+
+    def take_quote(self, data: Payload, arrived_ms: int) -> None:
+        """Take a book ticker."""
+
+    def take_event(self, data: Payload, arrived_ms: int) -> None:
+        """Take a frame that names its kind."""
+
+    def note_delay(self, delay_ms: int, arrived_ms: int) -> int:
+        """Take the delay of a frame; give by how much it is above the usual one."""
+
+
 class Connection:
     """What is wanted over one socket."""
 
-    def __init__(self, stream: MarketStream, open_socket: OpenSocket, *, number: int) -> None:
+    def __init__(self, stream: Hearer, open_socket: OpenSocket, *, number: int) -> None:
         self.wanted: set[str] = set()
         self.changed = asyncio.Event()
         self.stale: set[str] = set()  # streams to be asked for anew

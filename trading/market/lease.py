@@ -57,7 +57,7 @@ class Lease:
         self.me = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._redis = client
         self._role = role
-        self.on_taken: Callable[[], None] = int  # told whenever it was not held before
+        self.on_taken: Callable[[], object] = int  # told whenever it was not held before
         self.term = 0  # counts the takings: whoever acts compares it, and begins anew with each
         self._ttl_s = ttl_s
         self._clock_s = clock_s
