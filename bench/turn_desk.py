@@ -128,20 +128,26 @@ class TurnDesk:
         if entering:
             budget = {"budget": Decimal(10**9), "strategy": ALWAYS.name}
             configs.append(a_config(universe=Universe(symbols=tuple(entering)), **common, **budget))
-        made = []
-        for config in configs:
-            worker = Worker.objects.create(
-                name=f"bench {Worker.objects.count()}",
+        first = Worker.objects.count()
+        made = Worker.objects.bulk_create(
+            Worker(
+                name=f"bench {first + number}",
                 state=WorkerState.ACTIVE.value,
                 created_at=self.now,
                 state_changed_at=self.now,
             )
-            worker.version = WorkerVersion.objects.create(
+            for number in range(len(configs))
+        )
+        versions = WorkerVersion.objects.bulk_create(
+            WorkerVersion(
                 worker=worker, number=1, created_at=self.now, created_by="bench", **config_to_json(config)
             )
-            worker.save()
-            made.append(worker.pk)
-        return made
+            for worker, config in zip(made, configs, strict=True)
+        )
+        for worker, version in zip(made, versions, strict=True):
+            worker.version = version
+        Worker.objects.bulk_update(made, ["version"])
+        return [worker.pk for worker in made]
 
     def act(self, worker_ids: Sequence[int]) -> None:
         """Let these workers act and nobody else."""
