@@ -4,6 +4,8 @@ The floor is a bare python-binance order on the same loopback in the same run: c
 own stamps stands the venue's view, which nobody of ours can flatter: closing boundary to acceptance.
 """
 
+import subprocess
+import sys
 import time
 from datetime import datetime
 from itertools import pairwise
@@ -11,7 +13,7 @@ from typing import Any
 
 from binance.client import Client
 
-from bench.stack import Stack, quantile, running, wait_until
+from bench.stack import ROOT, Stack, quantile, running, wait_until
 
 SYMBOLS = (
     "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,ADAUSDT,DOGEUSDT,LTCUSDT,LINKUSDT,DOTUSDT,AVAXUSDT,TRXUSDT,"
@@ -28,12 +30,11 @@ LATENCIES = """
 """
 
 
-def measure(*, entries: int = 200, workers: int = 1) -> dict[str, Any]:
+def measure(*, entries: int = 200, workers: int = 50) -> dict[str, Any]:
     """Run until so many entries have left, and give quantiles in ms and their ratios to the floor."""
     with running("--symbols", SYMBOLS, "--seed", "11", "--balance", "USDT=1000000") as stack:
         stack.delete_starters()
-        for number in range(workers):
-            _create_willing(stack, f"bench {number}")
+        hire(stack, workers)
         floor = _bare_orders(stack)
 
         def is_enough() -> bool:
@@ -48,15 +49,10 @@ def measure(*, entries: int = 200, workers: int = 1) -> dict[str, Any]:
     return _report(rows, accepted, floor)
 
 
-def _create_willing(stack: Stack, name: str) -> None:
-    parameters = [part for each in WILLING for part in ("--param", each)]
-    stack.create_worker(
-        name,
-        *("--strategy", "DIP_REVERSION", "--symbols", SYMBOLS, "--interval", "1s"),
-        *("--trade-notional", "100", "--budget", "100000", "--max-open-trades", "100"),
-        *("--take-profit-bps", "12", "--stop-loss-bps", "12", "--max-hold-s", "20"),
-        *("--max-spread-bps", "100", *parameters),
-    )
+def hire(stack: Stack, count: int) -> None:
+    """Let so many willing workers act on all symbols of a running stack, set in five ways."""
+    environment = {**stack.environment, "DJANGO_SETTINGS_MODULE": "fastcycle.settings"}
+    subprocess.run([sys.executable, "-m", "bench.crowd", str(count)], env=environment, cwd=ROOT, check=True)
 
 
 def _bare_orders(stack: Stack, count: int = 200) -> list[float]:

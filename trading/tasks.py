@@ -13,7 +13,6 @@ from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.ports import VenueError
 from trading.domain.values import from_ms
 from trading.market.decisions import keep_decisions
-from trading.models import Worker
 from trading.services import cycle, figures, instruments, reconcile, upkeep
 
 log = logging.getLogger(__name__)
@@ -30,8 +29,7 @@ def run_batch(*, closed: list[list[str | int]], arrived_ms: int) -> None:
     ]
     turn = cycle.run_batch(candles, desk=desk, arrived_at=from_ms(arrived_ms))
     keep_decisions(bootstrap.get_redis(), turn.decisions, arrived_ms=arrived_ms)
-    workers = {decision.worker_id for decision in turn.decisions}
-    Worker.objects.filter(pk__in=workers).update(last_turn_at=bootstrap.utc_now())
+    cycle.note_turn(turn, desk=desk)
 
 
 @shared_task(name="trading.run_triggers")

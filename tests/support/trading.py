@@ -22,8 +22,8 @@ OPERATOR = "operator"
 
 
 def _always(candles: Candles, parameters: Mapping[str, float]) -> Signals:
-    rows = len(candles.close)
-    return Signals(entries=np.ones(rows, dtype=np.bool_), reasons=np.zeros(rows, dtype=np.int16), values={})
+    shape = candles.close.shape
+    return Signals(entries=np.ones(shape, dtype=np.bool_), reasons=np.zeros(shape, dtype=np.int16), values={})
 
 
 ALWAYS = StrategySpec(

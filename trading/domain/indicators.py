@@ -1,9 +1,10 @@
 """Indicators over candle arrays: float64 in, float64 out, NaN until there is enough history.
 
-Strategies, features and the back-tester call these. A value depends on a fixed number of rows before it and
-on nothing else: not on later rows, and not on where the array begins. So the last row of a short live window
-and the same row of a year-long back-test agree to the last bit. All run in a number of numpy passes that
-grows with the logarithm of the length.
+Strategies, features and the back-tester call these. Arrays are (time,), or (time, symbols) where several
+symbols are asked at once, which gives the same numbers with a fraction of the calls. A value depends on a
+fixed number of rows before it and on nothing else: not on later rows, and not on where the array begins. So
+the last row of a short live window and the same row of a year-long back-test agree to the last bit. All run
+in a number of numpy passes that grows with the logarithm of the length.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def rsi(closes: FloatArray, length: int) -> FloatArray:
 
 def true_range(highs: FloatArray, lows: FloatArray, closes: FloatArray) -> FloatArray:
     """Give the larger of the candle's range and its reach from the close before; NaN on the first row."""
-    result = np.full(len(closes), np.nan)
+    result = np.full(closes.shape, np.nan)
     before = closes[:-1]
     result[1:] = np.maximum(highs[1:], before) - np.minimum(lows[1:], before)
     return result
@@ -110,7 +111,7 @@ def rolling_max(values: FloatArray, length: int) -> FloatArray:
 
 def rolling_min(values: FloatArray, length: int) -> FloatArray:
     """Give the smallest of the last `length` rows. Warm-up: length rows."""
-    result = np.full(len(values), np.nan)
+    result = np.full(values.shape, np.nan)
     if len(values) < length:
         return result
     reach, lowest = 1, values
@@ -135,7 +136,7 @@ def donchian(highs: FloatArray, lows: FloatArray, length: int) -> tuple[FloatArr
 
 def shift(values: FloatArray, rows: int) -> FloatArray:
     """Give each row the value of `rows` rows before; NaN where there is none."""
-    result = np.full(len(values), np.nan)
+    result = np.full(values.shape, np.nan)
     if rows < len(values):
         result[rows:] = values[: len(values) - rows]
     return result
@@ -146,7 +147,7 @@ def _tail_rows(weight: float) -> int:
 
 
 def _changes(values: FloatArray) -> FloatArray:
-    result = np.full(len(values), np.nan)
+    result = np.full(values.shape, np.nan)
     result[1:] = values[1:] - values[:-1]
     return result
 
@@ -154,7 +155,7 @@ def _changes(values: FloatArray) -> FloatArray:
 def _exponential_mean(values: FloatArray, weight: float) -> FloatArray:
     """Weigh the last _tail_rows(weight) rows by (1 - weight)**age, doubling the reach at each pass."""
     rows, keep = _tail_rows(weight), 1.0 - weight
-    result = np.full(len(values), np.nan)
+    result = np.full(values.shape, np.nan)
     if len(values) < rows:
         return result
     reach, total, norm = 1, values, 1.0
@@ -173,10 +174,10 @@ def _rolling_moments(values: FloatArray, length: int) -> tuple[FloatArray, Float
     Windows of 1, 2, 4, ... rows are joined in pairs; a length is put together from its binary parts.
     """
     count = len(values)
-    means, squares = np.full(count, np.nan), np.full(count, np.nan)
+    means, squares = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
     if count < length:
         return means, squares
-    size, block_mean, block_square = 1, values, np.zeros(count)
+    size, block_mean, block_square = 1, values, np.zeros(values.shape)
     done, mean, square = 0, values[:0], values[:0]
     while True:
         if length & size:

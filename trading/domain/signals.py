@@ -24,7 +24,10 @@ ENTRY = "ENTRY"
 
 @dataclass(frozen=True, slots=True)
 class Candles:
-    """Closed candles of one symbol as arrays (time,), oldest first, all of one interval."""
+    """Closed candles as arrays, oldest first, all of one interval.
+
+    Of one symbol: (time,). Of several symbols side by side, as the live path asks: (time, symbols).
+    """
 
     open_ms: IntArray
     open: FloatArray
@@ -68,7 +71,8 @@ class Parameter:
 class Signals:
     """What a strategy says about every row.
 
-    `reasons` indexes StrategySpec.reasons: why it would enter, or the first condition that failed.
+    Arrays have the shape of the candles'. `reasons` indexes StrategySpec.reasons: why it would enter, or the
+    first condition that failed.
     `values` holds each condition's figure per row, NaN while warming up.
     """
 
@@ -82,7 +86,8 @@ class StrategySpec:
     """One strategy: its idea, its numbers, and its one vectorised signal function.
 
     `signals` looks at no later row, and a row's answer needs no more than `warmup(parameters)` rows, itself
-    included; so a live window of that many rows gives the same answer as all of history.
+    included; so a live window of that many rows gives the same answer as all of history. It
+    takes candles of one symbol or of several side by side, and answers each symbol as if it were alone.
     """
 
     name: str
@@ -109,7 +114,7 @@ def judge(
         reasons: WARMING_UP, ENTRY, then one code per condition.
     """
     warm = ~np.isnan(np.sum(list(values.values()), axis=0))
-    codes = np.ones(len(warm), dtype=np.int16)
+    codes = np.ones(warm.shape, dtype=np.int16)
     for code in range(len(conditions) + 1, 1, -1):
         codes[~conditions[code - 2]] = code
     codes[~warm] = 0

@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 FEED_KEY = "fc:feed"
 STANDBY_KEY = "fc:feed:standby"
 STATUS_EXPIRY_S = 15
-# Candles of one boundary come within a few frames; two tasks for them would cost more than this wait.
-GATHER_S = 0.003
+# Candles of one boundary come within a few frames; two tasks for them would cost more than this wait. It ends
+# with the last of them, and only where one stays out does it take this long.
+GATHER_AT_MOST_S = 0.008
 PRICES_EVERY_S = 0.1  # a painted price may be 250 ms old at most, all the way from the venue
 SECOND_S = 1.0
 PUBLISH_WITHIN_MS = 10_000  # an older candle is history; nobody may trade on it
@@ -140,7 +141,14 @@ class Feed:
         self._wanted: frozenset[Key] = frozenset()
         self._publishers = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="subscriptions")
-        self._figures = {"quotes": 0, "candles": 0, "batches": 0, "triggers": 0, "lost_batches": 0}
+        self._figures = {
+            "quotes": 0,
+            "candles": 0,
+            "batches": 0,
+            "triggers": 0,
+            "lost_batches": 0,
+            "incomplete_batches": 0,
+        }
         self._publish_ms = 0.0
 
     async def run(self) -> None:
@@ -251,7 +259,13 @@ class Feed:
     async def _publish(self) -> None:
         """Hand on what closed together, or while the last batch was on its way, as one batch."""
         await self._publish_now.wait()
-        await asyncio.sleep(GATHER_S)
+        try:
+            async with asyncio.timeout(GATHER_AT_MOST_S):
+                while not self._is_gathered():
+                    self._publish_now.clear()
+                    await self._publish_now.wait()
+        except TimeoutError:
+            self._figures["incomplete_batches"] += 1
         self._publish_now.clear()
         closed, self._closed = self._closed, []
         crossed, self._crossed = self._crossed, set()
@@ -271,6 +285,12 @@ class Feed:
             raise
         self._publish_ms = (time.perf_counter() - started_s) * 1000
         self._figures["batches"] += 1
+
+    def _is_gathered(self) -> bool:
+        """Tell whether all candles are in that close together, or a price was crossed, which never waits."""
+        came = {(symbol, interval) for (symbol, interval, _), _ in self._closed}
+        intervals = {interval for _, interval in came}
+        return bool(self._crossed) or all(key in came for key in self._wanted if key[1] in intervals)
 
     async def _renew_subscriptions(self) -> None:
         loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ What is absent is None, never 0: a key that expired means that nobody knows.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ import redis
 
 from trading.domain.values import to_ms
 from trading.exchange.api_figures import read_statistics
+from trading.market.decisions import CODES_PREFIX, DECIDED_PREFIX, SQUADS_KEY, own_name
 
 QUOTES_KEY = "fc:quotes"
 FEED_KEY = "fc:feed"
@@ -23,8 +25,6 @@ USER_STREAM_KEY = "fc:user_stream"
 PROCESS_PREFIX = "fc:process:"
 CACHE_HITS_KEY = "fc:cache:hits"
 CACHE_MISSES_KEY = "fc:cache:misses"
-DENIALS_PREFIX = "fc:denials:"
-DECISIONS_PREFIX = "fc:last_decision:"
 DECISIONS_SHOWN = 10
 SEQUENCE_KEY = "fc:event_seq"
 # Every role that `manage.py up` starts and that reports its heartbeat; the venue and Redis have none.
@@ -105,7 +105,10 @@ class LiveReading:
 
 
 class WhyNot(TypedDict):
-    """Why a worker did (not) trade: counts by code of every decision, and the newest ones, newest first."""
+    """Why a worker did (not) trade: its decisions by code, and the newest on each symbol, newest first.
+
+    Counted since the worker's squad last changed: workers of equal settings that act together.
+    """
 
     counts: dict[str, int]
     decisions: list[dict[str, Any]]
@@ -138,19 +141,53 @@ def read_live(client: redis.Redis, *, now: datetime) -> LiveReading:
 
 
 def read_why_not(client: redis.Redis, worker_ids: Sequence[int]) -> dict[int, WhyNot]:
-    """Give the denials and last decisions of each worker. Raises redis.RedisError."""
+    """Give counts and newest decisions of each worker. Raises redis.RedisError."""
+    if not worker_ids:
+        return {}
+    told: Any = client.hmget(SQUADS_KEY, [str(worker_id) for worker_id in worker_ids])
+    squads = {worker_id: _plain(name) for worker_id, name in zip(worker_ids, told, strict=True) if name}
+    own = {worker_id: own_name(squad, worker_id) for worker_id, squad in squads.items()}
+    names = [*dict.fromkeys(squads.values()), *own.values()]
     with client.pipeline(transaction=False) as pipeline:
-        for worker_id in worker_ids:
-            pipeline.hgetall(f"{DENIALS_PREFIX}{worker_id}")
-            pipeline.lrange(f"{DECISIONS_PREFIX}{worker_id}", 0, DECISIONS_SHOWN - 1)
-        replies = pipeline.execute() if worker_ids else []
+        for name in names:
+            pipeline.hgetall(CODES_PREFIX + name)
+            pipeline.hgetall(DECIDED_PREFIX + name)
+        replies = pipeline.execute() if names else []
+    codes = {name: _counts(replies[2 * index]) for index, name in enumerate(names)}
+    decided = {name: _decided(replies[2 * index + 1]) for index, name in enumerate(names)}
     return {
-        worker_id: WhyNot(
-            counts={_plain(code): int(count) for code, count in replies[2 * index].items()},
-            decisions=[json.loads(line) for line in replies[2 * index + 1]],
+        worker_id: _why_not(
+            [codes[squads[worker_id]], codes[own[worker_id]]],
+            [*decided[squads[worker_id]], *decided[own[worker_id]]],
         )
-        for index, worker_id in enumerate(worker_ids)
+        if worker_id in squads
+        else WhyNot(counts={}, decisions=[])
+        for worker_id in worker_ids
     }
+
+
+def _counts(raw: Mapping[bytes | str, bytes | str]) -> Counter[str]:
+    return Counter({_plain(code): int(number) for code, number in raw.items()})
+
+
+def _decided(raw: Mapping[bytes | str, bytes | str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in raw.values()]
+
+
+def _why_not(codes: Sequence[Counter[str]], decisions: Sequence[dict[str, Any]]) -> WhyNot:
+    """Join what a squad has in common with what one of its workers met alone, which stands last."""
+    counts: Counter[str] = Counter()
+    for each in codes:
+        counts.update(each)
+    newest: dict[str, dict[str, Any]] = {}
+    for decision in sorted(decisions, key=_opened_ms):
+        newest[decision["symbol"]] = decision
+    shown = sorted(newest.values(), key=_opened_ms, reverse=True)[:DECISIONS_SHOWN]
+    return WhyNot(counts={code: number for code, number in counts.items() if number}, decisions=shown)
+
+
+def _opened_ms(decision: Mapping[str, Any]) -> int:
+    return int(decision["candle_open_ms"])
 
 
 def _api(client: redis.Redis, *, now: datetime) -> ApiFigures:

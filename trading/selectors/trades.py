@@ -1,6 +1,6 @@
 """Reads about trades, orders and fills, as rows for pages and as domain objects for rules."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db.models import Count, Max
@@ -93,10 +93,13 @@ def fold_trade(trade: Trade, rows: Iterable[FillRow]) -> Position:
     return fold((to_fill(row) for row in rows), base_asset=trade.base_asset, quote_asset=trade.quote_asset)
 
 
-def last_closed_at(worker_ids: list[int], symbols: list[str]) -> dict[tuple[int, str], datetime]:
-    """Give when each of the workers last closed a trade on each of the symbols."""
+def last_closed_at(
+    worker_ids: Collection[int], symbols: Collection[str], *, since: datetime
+) -> dict[tuple[int, str], datetime]:
+    """Give when each of the workers last closed a trade on each of the symbols, if not before `since`."""
+    # With that moment in the question, what was closed long ago is not looked at, however much it is.
     rows = (
-        Trade.objects.filter(worker_id__in=worker_ids, symbol__in=symbols, closed_at__isnull=False)
+        Trade.objects.filter(worker_id__in=worker_ids, symbol__in=symbols, closed_at__gte=since)
         .values("worker_id", "symbol")
         .annotate(last=Max("closed_at"))
         .order_by()

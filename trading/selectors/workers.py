@@ -12,6 +12,8 @@ from trading.models import InstrumentRow, Trade, Worker, WorkerVersion
 from trading.selectors.instruments import list_barred, list_listed
 from trading.selectors.trades import OPEN_STATE_NAMES
 
+ActingKey = tuple[int, int | None]
+
 _WHOLE_FIELDS = (
     "max_open_trades",
     "take_profit_bps",
@@ -44,6 +46,12 @@ def list_acting() -> list[Worker]:
         .select_related("version")
         .order_by("id")  # the older worker goes first where two want one symbol in one batch
     )
+
+
+def list_acting_keys() -> list[ActingKey]:
+    """Give who list_acting gives, as (worker, version): enough to see that nothing changed."""
+    acting = Worker.objects.filter(state=WorkerState.ACTIVE.value, is_deleted=False)
+    return list(acting.order_by("id").values_list("id", "version_id"))
 
 
 def get_config(version: WorkerVersion) -> WorkerConfig:

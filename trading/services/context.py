@@ -36,6 +36,8 @@ class Watch:
     """When this process last looked after what needs it only now and then."""
 
     open_orders_at: datetime | None = None
+    turned: set[int] = field(default_factory=set)  # workers whose turns are not noted yet
+    turns_noted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

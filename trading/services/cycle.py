@@ -5,13 +5,14 @@ opens one trade: decisions have a key that is unique in the database, and the ac
 locked while limits are checked and orders are recorded.
 
     look     candles and quotes from the market view
-    decide   one signal per strategy, parameters and symbol, shared by all workers
+    decide   one pass per strategy and parameters over all symbols, shared by all workers
     check    limits of account, symbol and worker, inside the recording transaction
     record   trade and orders INITIALIZED, one commit for the batch
     send     all at once from sender threads; book each answer as it comes
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import as_completed, wait
 from dataclasses import dataclass, field
@@ -24,19 +25,19 @@ from trading.domain.decisions import Decision
 from trading.domain.instrument import ProtectionMode
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.risk import Denial, DenialCode
-from trading.models import Trade
+from trading.models import Trade, Worker
 from trading.selectors.trades import busy_symbols
 from trading.services.context import Desk
-from trading.services.entries import Wish, record_entries
+from trading.services.entries import SYMBOL_BUSY, Outcome, Wish, record_entries
 from trading.services.protection import protect_trade
-from trading.services.roster import Post
-from trading.services.signals import SignalBook
+from trading.services.roster import Squad
+from trading.services.signals import Answer, SignalAnswer, SignalBook
 from trading.services.submit import Recorded, book, claim, send
 
 log = logging.getLogger(__name__)
 
 ANSWERS_TOGETHER_S = 0.1
-SYMBOL_BUSY = Denial(DenialCode.SYMBOL_BUSY)
+NOTED_EVERY = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
@@ -57,9 +58,11 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetim
     turn = Turn()
     wishes: list[Wish] = []
     busy = busy_symbols()
-    for interval in sorted({candle.interval for candle in closed}):
-        candles = [candle for candle in closed if candle.interval == interval]
-        wishes += _decide(interval, candles, turn, busy=busy, desk=desk)
+    together: dict[tuple[datetime, str], list[ClosedCandle]] = defaultdict(list)
+    for candle in closed:
+        together[candle.open_at, candle.interval].append(candle)
+    for (opened, interval), candles in together.items():
+        wishes += _decide(interval, opened, candles, turn, busy=busy, desk=desk)
     if not wishes:
         return turn
     # Open trades' too: what they would lose now counts against the account's daily loss.
@@ -70,43 +73,70 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetim
         # A trade came alive between our look and our insert, by a booking, which takes no account lock.
         log.warning("cycle.symbol_taken_meanwhile")
         outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at)
-    turn.trades = [trade for trade, _ in outcome.entries]
-    _send(claim([recorded for _, recorded in outcome.entries], now=desk.clock()), desk=desk)
+    turn.trades = [trade for _, trade, _ in outcome.entries]
+    _send(claim([recorded for _, _, recorded in outcome.entries], now=desk.clock()), desk=desk)
     _protect(turn.trades, desk=desk)
-    turn.decisions += _outcomes(wishes, outcome.denials, turn.trades)
+    turn.decisions += _outcomes(outcome)
     return turn
 
 
+def note_turn(turn: Turn, *, desk: Desk) -> None:
+    """Note when the turn's workers had their last one, every few seconds for all of them together.
+
+    A thousand rows a second, written for a column that people read, would stand in the way of orders.
+    """
+    watch, now = desk.watch, desk.clock()
+    for decision in turn.decisions:
+        watch.turned.update(decision.worker_ids)
+    if watch.turns_noted_at is not None and now - watch.turns_noted_at < NOTED_EVERY:
+        return
+    turned, watch.turned, watch.turns_noted_at = watch.turned, set(), now
+    Worker.objects.filter(pk__in=turned).update(last_turn_at=now)
+
+
 def _decide(
-    interval: str, candles: Sequence[ClosedCandle], turn: Turn, *, busy: set[str], desk: Desk
+    interval: str,
+    opened: datetime,
+    candles: Sequence[ClosedCandle],
+    turn: Turn,
+    *,
+    busy: set[str],
+    desk: Desk,
 ) -> Iterable[Wish]:
+    """Let every squad decide on the candles that were opened at one moment."""
     now = desk.clock()
-    posts = desk.roster.posts(interval, now=now)
-    pairs = [(candle, post) for candle in candles for post in posts if candle.symbol in post.symbols]
-    symbols = sorted({candle.symbol for candle, _ in pairs if candle.symbol not in busy})
-    signals = SignalBook(desk.market, interval, symbols=symbols, length=_history(posts))
+    squads = desk.roster.squads(interval, now=now)
+    by_symbol = {candle.symbol: candle for candle in candles}
+    late = _lateness(opened, interval, now=now, limit_s=desk.limits.max_candle_age_s)
+    # Seen again under the lock; here it saves the signals of symbols that cannot be entered anyway.
+    refused = {symbol: late or SYMBOL_BUSY for symbol in by_symbol if late is not None or symbol in busy}
+    # Universes are few, workers many: each is laid over the batch once.
+    wanted = {
+        universe: [symbol for symbol in by_symbol if symbol in universe]
+        for universe in {squad.symbols for squad in squads}
+    }
+    looked_at = {symbol for symbols in wanted.values() for symbol in symbols if symbol not in refused}
+    # What the longest warm-up needs, the candle that is decided on included.
+    length = max((squad.warmup for squad in squads), default=1)
+    signals = SignalBook(desk.market, interval, opened, symbols=sorted(looked_at), length=length)
     wishes = []
-    for candle, post in pairs:
-        late = _lateness(candle, now=now, limit_s=desk.limits.max_candle_age_s)
-        # Seen again under the lock; here it saves the signals of symbols that cannot be entered anyway.
-        answer = late or (SYMBOL_BUSY if candle.symbol in busy else signals.decide(post, candle))
-        if isinstance(answer, Denial):
-            turn.decisions.append(_decision(post, candle, code=answer.code, detail=str(answer)))
-        elif not answer.is_entry:
-            turn.decisions.append(_decision(post, candle, code=answer.reason, values=answer.values))
-        else:
-            wishes.append(Wish(post, candle, answer))
+    for squad in squads:
+        symbols = wanted[squad.symbols]
+        answers = signals.decide(squad, [symbol for symbol in symbols if symbol not in refused])
+        for symbol in symbols:
+            answer = refused.get(symbol) or answers[symbol]
+            if isinstance(answer, SignalAnswer) and answer.is_entry:
+                wishes += [Wish(squad, post, by_symbol[symbol], answer) for post in squad.posts]
+            else:
+                turn.decisions.append(_decision(squad, symbol, opened, answer))
+    # The older worker goes first where two want one symbol in one batch.
+    places = {symbol: place for place, symbol in enumerate(by_symbol)}
+    wishes.sort(key=lambda wish: (places[wish.candle.symbol], wish.post.worker.id))
     return wishes
 
 
-def _history(posts: Sequence[Post]) -> int:
-    """Candles that the longest warm-up of the posts needs, the one that is decided on included."""
-    return max((post.spec.warmup(post.config.parameters) for post in posts), default=1)
-
-
-def _lateness(candle: ClosedCandle, *, now: datetime, limit_s: float) -> Denial | None:
-    closed_at = candle.open_at + timedelta(seconds=INTERVAL_S[candle.interval])
-    age_s = (now - closed_at).total_seconds()
+def _lateness(opened: datetime, interval: str, *, now: datetime, limit_s: float) -> Denial | None:
+    age_s = (now - opened).total_seconds() - INTERVAL_S[interval]
     if age_s > limit_s:
         return Denial(DenialCode.CANDLE_STALE, f"{age_s:.3f} s", f"{limit_s} s")
     return None
@@ -136,25 +166,34 @@ def _protect(trades: Sequence[Trade], *, desk: Desk) -> None:
             protect_trade(trade.id, desk=desk)
 
 
-def _decision(
-    post: Post, candle: ClosedCandle, *, code: str, detail: str = "", values: dict[str, float] | None = None
+def _decision(squad: Squad, symbol: str, opened: datetime, answer: Answer) -> Decision:
+    if isinstance(answer, Denial):
+        return Decision(squad.name, squad.worker_ids, symbol, opened, str(answer.code), str(answer))
+    return Decision(squad.name, squad.worker_ids, symbol, opened, answer.reason, values=answer.values)
+
+
+def _outcomes(outcome: Outcome) -> Iterable[Decision]:
+    """Give what became of the wishes: one decision for all of a squad that met the same denial."""
+    for wish, trade, _ in outcome.entries:
+        yield _outcome(wish, (wish.post.worker.id,), wish.signal.reason, "entry", trade.id)
+    together: dict[tuple[str, ClosedCandle, Denial], list[Wish]] = defaultdict(list)
+    for wish, denial in outcome.denials:
+        together[wish.squad.name, wish.candle, denial].append(wish)
+    for (_, _, denial), wishes in together.items():
+        worker_ids = tuple(wish.post.worker.id for wish in wishes)
+        yield _outcome(wishes[0], worker_ids, str(denial.code), str(denial))
+
+
+def _outcome(
+    wish: Wish, worker_ids: tuple[int, ...], code: str, detail: str, trade_id: int | None = None
 ) -> Decision:
-    return Decision(post.worker.id, candle.symbol, candle.open_at, str(code), detail, values=values or {})
-
-
-def _outcomes(
-    wishes: Sequence[Wish], denials: dict[str, Denial], trades: Sequence[Trade]
-) -> Iterable[Decision]:
-    opened = {trade.key: trade for trade in trades}
-    for wish in wishes:
-        denial, trade = denials.get(wish.key), opened.get(wish.key)
-        code = str(denial.code) if denial is not None else wish.signal.reason
-        yield Decision(
-            wish.post.worker.id,
-            wish.candle.symbol,
-            wish.candle.open_at,
-            code,
-            detail=str(denial) if denial is not None else "entry",
-            trade_id=trade.id if trade is not None else None,
-            values=wish.signal.values,
-        )
+    return Decision(
+        wish.squad.name,
+        worker_ids,
+        wish.candle.symbol,
+        wish.candle.open_at,
+        code,
+        detail,
+        trade_id,
+        wish.signal.values,
+    )

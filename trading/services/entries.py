@@ -40,15 +40,18 @@ from trading.selectors.trades import last_closed_at
 from trading.services.context import Desk
 from trading.services.fee_purse import FeePurse, look_into_purse
 from trading.services.limits import note_daily_loss
-from trading.services.roster import Post
+from trading.services.roster import Post, Squad
 from trading.services.signals import SignalAnswer
 from trading.services.submit import Intent, Recorded, record_all
+
+SYMBOL_BUSY = Denial(DenialCode.SYMBOL_BUSY)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """An entry that a worker's strategy wants."""
 
+    squad: Squad
     post: Post
     candle: ClosedCandle
     signal: SignalAnswer
@@ -61,10 +64,10 @@ class Wish:
 
 @dataclass(slots=True)
 class Outcome:
-    """Trades that were recorded with their orders, and denials by decision key."""
+    """What became of each wish: a trade that was recorded with its orders, or a denial."""
 
-    entries: list[tuple[Trade, Recorded]] = field(default_factory=list)
-    denials: dict[str, Denial] = field(default_factory=dict)
+    entries: list[tuple[Wish, Trade, Recorded]] = field(default_factory=list)
+    denials: list[tuple[Wish, Denial]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ class _Books:
 
     state: TradingState
     busy: set[str]
-    taken: set[str]
+    taken: set[tuple[int, str, datetime]]
     open_trades: dict[int, int]
     bound: dict[int, Decimal]
     free: dict[str, Decimal]
@@ -112,24 +115,31 @@ def record_entries(
     purse = look_into_purse([wish.candle.symbol for wish in wishes], desk=desk)
     with transaction.atomic():
         books = _read_books(wishes, quotes, purse, desk=desk, now=now, user_stream_is_up=stream_is_up)
-        planned: list[tuple[Trade, Intent]] = []
+        planned: list[tuple[Wish, Trade, Intent]] = []
+        entered: set[str] = set()
         for wish in wishes:
+            if (
+                wish.candle.symbol in entered
+            ):  # by a wish before it: a thousand workers may want what one gets
+                outcome.denials.append((wish, SYMBOL_BUSY))
+                continue
             plan = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
             if isinstance(plan, Denial):
-                outcome.denials[wish.key] = plan
+                outcome.denials.append((wish, plan))
                 continue
             trade = _trade(wish, plan, quotes[wish.candle.symbol], desk=desk, now=now)
             trade.signal_arrived_at = arrived_at
             intent = plan.order_list or plan.order
             assert intent is not None
-            planned.append((trade, intent))
+            planned.append((wish, trade, intent))
+            entered.add(trade.symbol)
             _bind(wish, plan, trade, books)
-        trades = Trade.objects.bulk_create([trade for trade, _ in planned])
-        recorded = record_all(planned, now=now)
-        for trade in trades:
+        Trade.objects.bulk_create([trade for _, trade, _ in planned])
+        recorded = record_all([(trade, intent) for _, trade, intent in planned], now=now)
+        for _, trade, _ in planned:
             events.trade_changed(trade)
         note_daily_loss(books.limits, books.losses, now=now)
-    outcome.entries = list(zip(trades, recorded, strict=True))
+    outcome.entries = [(wish, trade, each) for (wish, trade, _), each in zip(planned, recorded, strict=True)]
     return outcome
 
 
@@ -165,11 +175,11 @@ def _read_books(
     return _Books(
         state=TradingState(control.state),
         busy={trade.symbol for trade in open_trades},
-        taken=set(Trade.objects.filter(key__in=[wish.key for wish in wishes]).values_list("key", flat=True)),
+        taken=_taken(wishes),
         open_trades=numbers,
         bound=bound,
         free={each.asset: each.free - under_way[each.asset] for each in balances},
-        closed_at=_closed_at(wishes),
+        closed_at=_closed_at(wishes, now=now),
         user_stream_is_up=user_stream_is_up,
         limits=limits,
         exposure=exposure,
@@ -195,11 +205,27 @@ def _losses(
     return losses
 
 
-def _closed_at(wishes: Sequence[Wish]) -> dict[tuple[int, str], datetime]:
+def _taken(wishes: Sequence[Wish]) -> set[tuple[int, str, datetime]]:
+    """Give those of the decisions that opened a trade at an earlier delivery."""
+    candles = {wish.candle for wish in wishes}
+    taken = Trade.objects.filter(
+        worker_id__in={wish.post.worker.id for wish in wishes},
+        symbol__in={candle.symbol for candle in candles},
+        candle_open_at__in={candle.open_at for candle in candles},
+    )
+    return set(taken.values_list("worker_id", "symbol", "candle_open_at"))
+
+
+def _closed_at(wishes: Sequence[Wish], *, now: datetime) -> dict[tuple[int, str], datetime]:
     cooling = [wish for wish in wishes if wish.post.config.cooldown_s]
     if not cooling:
         return {}
-    return last_closed_at([wish.post.worker.id for wish in cooling], [wish.candle.symbol for wish in cooling])
+    longest_s = max(wish.post.config.cooldown_s for wish in cooling)
+    return last_closed_at(
+        {wish.post.worker.id for wish in cooling},
+        {wish.candle.symbol for wish in cooling},
+        since=now - timedelta(seconds=longest_s),
+    )
 
 
 def _check(
@@ -214,7 +240,8 @@ def _check(
         quote=quote,
         now=now,
         user_stream_is_up=books.user_stream_is_up,
-        symbol_is_busy=wish.candle.symbol in books.busy or wish.key in books.taken,
+        symbol_is_busy=wish.candle.symbol in books.busy
+        or (worker_id, wish.candle.symbol, wish.candle.open_at) in books.taken,
         cooldown_until=closed_at + timedelta(seconds=config.cooldown_s) if closed_at else None,
         open_trades=books.open_trades.get(worker_id, 0),
         bound_notional=books.bound.get(worker_id, ZERO),

@@ -17,6 +17,7 @@ from trading.domain.market import Candle
 from trading.domain.ports import VenueUnavailable
 from trading.domain.values import to_ms
 from trading.exchange.decode_market import QuoteRow
+from trading.market import ingest
 from trading.market.cache import MarketCache, MarketWriter, candles_key
 from trading.market.ingest import FEED_KEY, Feed, FeedDoors, OnCandle, OnQuotes
 from trading.market.lease import Lease
@@ -278,3 +279,30 @@ async def test_the_status_tells_that_it_feeds(
     status = json.loads(redis_client.get(FEED_KEY) or b"{}")
     assert status["connected"] is True
     assert 0 < redis_client.ttl(FEED_KEY) <= 15
+
+
+async def test_what_closes_together_leaves_together_however_far_apart_it_comes(
+    world: World, cache: MarketCache, redis_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "GATHER_AT_MOST_S", 60.0)
+    world.wanted |= {("ETHUSDT", "1m")}
+    async with feeding(world, redis_server):
+        await until(lambda: closes(cache) == closes(cache, "ETHUSDT") != [])
+        world.close(LAST)
+        await until(lambda: closes(cache)[-1] == LAST)
+        assert world.batches == []
+
+        world.close(LAST, "ETHUSDT")
+        await until(lambda: bool(world.batches))
+
+    assert [sorted(row[0] for row in batch) for batch in world.batches] == [["BTCUSDT", "ETHUSDT"]]
+
+
+async def test_who_stays_out_holds_nobody_up(world: World, cache: MarketCache, redis_server: str) -> None:
+    world.wanted |= {("ETHUSDT", "1m")}
+    async with feeding(world, redis_server):
+        await until(lambda: closes(cache) == closes(cache, "ETHUSDT") != [])
+        world.close(LAST)
+        await until(lambda: bool(world.batches))
+
+    assert [row[0] for row in world.batches[0]] == ["BTCUSDT"]

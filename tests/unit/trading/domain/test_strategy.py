@@ -44,6 +44,25 @@ def wave() -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
+def test_symbols_side_by_side_are_answered_as_if_each_were_alone(name: str) -> None:
+    spec, several = get_strategy(name), [noisy(seed) for seed in (3, 4, 5)]
+    several.append(candles(np.full(ROWS, 5.0), volume=np.zeros(ROWS)))
+    block = {
+        name: np.stack([getattr(each, name) for each in several], axis=1)
+        for name in ("open_ms", "open", "high", "low", "close", "volume")
+    }
+
+    together = spec.signals(Candles(**block, interval_s=60), spec.defaults())
+
+    for place, each in enumerate(several):
+        alone = spec.signals(each, spec.defaults())
+        assert np.array_equal(together.entries[:, place], alone.entries)
+        assert np.array_equal(together.reasons[:, place], alone.reasons)
+        for key, values in alone.values.items():
+            assert np.array_equal(together.values[key][:, place], values, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_no_row_sees_the_future_or_needs_more_than_the_warm_up(name: str) -> None:
     spec, data = get_strategy(name), noisy()
     parameters = spec.defaults()
