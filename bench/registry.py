@@ -11,7 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import kill_switch, kills, latency, memory, protection, real_input, stored
+from bench import (
+    governor,
+    growth,
+    kill_switch,
+    kills,
+    latency,
+    memory,
+    polling,
+    protection,
+    real_input,
+    stored,
+    stream_cost,
+    stream_load,
+    stream_uptime,
+    turns,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +45,13 @@ class Options:
 
 MEASUREMENTS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "latency": lambda options: latency.measure(**options.given("entries")),
+    "turns": lambda _: turns.measure(),
+    "growth": lambda _: growth.measure(),
+    "stream_cost": lambda _: stream_cost.measure(),
+    "stream_load": lambda options: stream_load.measure(seconds=(options.minutes or 5.0) * 60),
+    "stream_uptime": lambda options: stream_uptime.measure(**options.given("minutes")),
+    "governor": lambda _: governor.measure(),
+    "polling": lambda _: polling.measure(),
     "memory": lambda options: memory.measure(**options.given("minutes")),
     "stored": lambda options: stored.measure(sizes=stored.SIZES if options.full else stored.SHORT_SIZES),
     "kills": lambda _: kills.measure(),

@@ -33,7 +33,7 @@ from trading.domain.strategy import StrategySpec
 from trading.domain.universe import Universe
 from trading.domain.values import to_ms
 from trading.domain.workers import WorkerState
-from trading.market.cache import QUOTES_KEY, MarketCache, candles_key, pack, quote_row
+from trading.market.cache import QUOTES_KEY, MarketCache, candles_key, pack
 from trading.market.decisions import keep_decisions
 from trading.models import Balance, InstrumentRow, Worker, WorkerVersion
 from trading.selectors.workers import config_to_json
@@ -100,7 +100,7 @@ class TurnDesk:
             first_ms = to_ms(self._opened) - (ROWS - 1) * INTERVAL_S[INTERVAL] * 1000
             history = [self._candle(symbol, first_ms + n * INTERVAL_S[INTERVAL] * 1000) for n in range(ROWS)]
             self.redis.set(candles_key(symbol, INTERVAL), pack(history))
-            quote = quote_row(("100.00", "9", "100.01", "9", ""), to_ms(self.now))
+            quote = f"100.00|9|100.01|9||{to_ms(self.now)}"
             self.redis.hset(QUOTES_KEY, symbol, quote)
 
     def _candle(self, symbol: str, open_ms: int) -> Candle:
