@@ -4,12 +4,16 @@ Read from the venue's exchangeInfo by exchange.decode, kept in models.Instrument
 increases what would be spent, and never sends what the venue would refuse.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from trading.domain.fees import STANDARD_FEE
 from trading.domain.values import ceil_to_step, floor_to_step
+
+# Rules this young are the venue's present ones, as far as a decision about a rest can wait.
+RULES_ARE_NEW = timedelta(seconds=10)
 
 
 class ProtectionMode(StrEnum):
@@ -45,6 +49,8 @@ class Instrument:
     maker_fee: Decimal = STANDARD_FEE
     taker_fee: Decimal = STANDARD_FEE
     discount_asset: str | None = None
+    # When the venue last told these rules; None where they cannot be told anew.
+    read_at: datetime | None = field(default=None, compare=False)
 
     @property
     def is_trading(self) -> bool:
@@ -92,3 +98,11 @@ class Instrument:
         """Tell whether the quantity is large enough for an order at this price (else it is dust)."""
         fitted = self.fit_qty(quantity)
         return fitted > 0 and fitted * price >= self.min_notional
+
+    def is_rest_in_doubt(self, quantity: Decimal, price: Decimal, *, now: datetime) -> bool:
+        """Tell whether old rules, by their step alone, keep a rest that is worth an order from being sold.
+
+        A venue may make its steps coarser for a while; what such rules left behind is no dust under the next.
+        """
+        is_old = self.read_at is not None and now - self.read_at > RULES_ARE_NEW
+        return is_old and quantity * price >= self.min_notional and not self.is_sellable(quantity, price)

@@ -33,6 +33,7 @@ def to_instrument(row: InstrumentRow) -> Instrument:
         maker_fee=STANDARD_FEE if row.maker_fee is None else row.maker_fee,
         taker_fee=STANDARD_FEE if row.taker_fee is None else row.taker_fee,
         discount_asset=row.discount_asset or None,
+        read_at=row.updated_at,
     )
 
 

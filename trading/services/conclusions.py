@@ -46,15 +46,18 @@ def conclude(
         _abort_if_over(trade, orders, now=now)
     else:
         _open_if_new(trade, fills, symbol_is_held=symbol_is_held)
-        worth = price or held_price(trade)
-        is_dust = not instrument.is_sellable(sellable_qty(trade), worth)
+        worth, left = price or held_price(trade), sellable_qty(trade)
+        # What is in doubt stays open: the watchdog asks for the rules, and then sells or gives up the rest.
+        is_dust = not (
+            instrument.is_sellable(left, worth) or instrument.is_rest_in_doubt(left, worth, now=now)
+        )
         if is_dust and _all_closed(orders) and TradeState(trade.state) is not TradeState.CLOSED:
             was_taken = instrument.is_sellable(position.qty, worth) and not _has_sold_out(orders, fills)
             _close(trade, orders, fills, taken_at=now if was_taken else None)
     if TradeState(trade.state) is TradeState.CLOSED:
         trade.realised_pnl, trade.dust_qty = result.pnl, sellable_qty(trade)
     _write_slippage(trade, orders, fills)
-    _write_protection(trade, orders, at=at, instrument=instrument)
+    _write_protection(trade, orders, at=at, now=now, instrument=instrument)
 
 
 def held_price(trade: Trade) -> Decimal:
@@ -67,6 +70,13 @@ def sellable_qty(trade: Trade) -> Decimal:
     """Give what is held and still there to be sold: others may have taken a part of it (missing_qty)."""
     left: Decimal = trade.qty - trade.missing_qty
     return max(left, ZERO)
+
+
+def covered_qty(orders: Sequence[Order]) -> Decimal:
+    """Give what the stops of a trade that are on the book would sell."""
+    stops = [order for order in orders if order.role == OrderRole.STOP.value]
+    on_book = [order for order in stops if OrderStatus(order.status) in ON_BOOK]
+    return sum((order.qty - order.filled_qty for order in on_book), ZERO)
 
 
 def _foreign_fee_value(trade: Trade, fills: Sequence[FillRow]) -> Decimal | None:
@@ -165,23 +175,17 @@ def _exit_reason(trade: Trade, orders: Sequence[Order], fills: Sequence[FillRow]
     return ExitReason(trade.exit_reason or ExitReason.MANUAL.value)
 
 
-def _write_protection(trade: Trade, orders: Sequence[Order], *, at: datetime, instrument: Instrument) -> None:
-    is_open = TradeState(trade.state) in OPEN_STATES
-    needed = instrument.fit_qty(sellable_qty(trade)) if is_open else ZERO
-    covered = sum(
-        (
-            order.qty - order.filled_qty
-            for order in orders
-            if order.role == OrderRole.STOP.value and OrderStatus(order.status) in ON_BOOK
-        ),
-        ZERO,
-    )
+def _write_protection(
+    trade: Trade, orders: Sequence[Order], *, at: datetime, now: datetime, instrument: Instrument
+) -> None:
+    left = sellable_qty(trade) if TradeState(trade.state) in OPEN_STATES else ZERO
     # What no order may carry needs none: say what a fee that fell left over beside the legs of a bracket.
-    rest = sellable_qty(trade) - covered
-    trade.is_protected = (
-        needed > ZERO and covered > ZERO and not instrument.is_sellable(rest, held_price(trade))
-    )
-    if needed > ZERO and not trade.is_protected:
+    rest = left - covered_qty(orders)
+    price = held_price(trade)
+    is_bare = instrument.is_sellable(rest, price) or instrument.is_rest_in_doubt(rest, price, now=now)
+    needed = instrument.fit_qty(left) > ZERO or is_bare
+    trade.is_protected = needed and rest < left and not is_bare
+    if needed and not trade.is_protected:
         trade.unprotected_since = trade.unprotected_since or at
     elif trade.unprotected_since is not None:
         trade.unprotected_s += max((at - trade.unprotected_since).total_seconds(), 0.0)

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 STATUS_LENGTH = 20
 _LONGEST = {"symbol": 30, "base_asset": 20, "quote_asset": 20}  # as the columns of InstrumentRow
 _FEES = ("maker_fee", "taker_fee", "discount_asset")
-_RULES = [field.name for field in fields(Instrument) if field.name not in ("symbol", *_FEES)]
+_RULES = [field.name for field in fields(Instrument) if field.name not in ("symbol", "read_at", *_FEES)]
 # One question costs 20 of the 6,000 a minute: 1,000 every ten minutes at most.
 MAX_FEES = 50
 

@@ -19,7 +19,8 @@ from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
 from trading.models import Balance, Order, Trade
 from trading.selectors.instruments import get_instrument
-from trading.services.conclusions import sellable_qty
+from trading.services.books import open_books
+from trading.services.conclusions import covered_qty, held_price, sellable_qty
 from trading.services.context import Desk
 from trading.services.exits import exit_trade, read_orders, refused_in_a_row
 from trading.services.submit import Recorded, record, submit
@@ -43,7 +44,7 @@ def protect_trade(trade_id: int, *, desk: Desk) -> bool:
         return trade.is_protected
     orders = read_orders(trade)
     if any(order.status in _UNRESOLVED for order in orders):
-        return _leave_orphan_target(trade, orders, desk=desk)
+        return _leave_orphan_target(trade, orders, desk=desk) or _leave_bare_rest(trade, orders, desk=desk)
     quote = desk.market.quotes([trade.symbol]).get(trade.symbol)
     is_fresh = quote is not None and quote.age_s(desk.clock()) <= desk.limits.max_quote_age_s
     reason = price_reached(trade, quote) if is_fresh else None
@@ -51,6 +52,8 @@ def protect_trade(trade_id: int, *, desk: Desk) -> bool:
         return exit_trade(trade.id, reason, desk=desk)
     if _is_too_early(orders, now=desk.clock()):
         return False
+    if not get_instrument(trade.symbol).is_sellable(sellable_qty(trade), held_price(trade)):
+        return _conclude_anew(trade, desk=desk)
     answer = _protect(trade, desk=desk)
     if isinstance(answer, VenueRefused):
         log.error("trade.protection_refused: %s", answer, extra={"trade_id": trade.id})
@@ -153,6 +156,29 @@ def _leave_orphan_target(trade: Trade, orders: Sequence[Order], *, desk: Desk) -
     ):
         return exit_trade(trade.id, ExitReason.TAKE_PROFIT, desk=desk)
     return False
+
+
+def _leave_bare_rest(trade: Trade, orders: Sequence[Order], *, desk: Desk) -> bool:
+    """Sell a position of which its stop covers a part only, say after the venue's steps were coarser."""
+    open_orders = [order for order in orders if order.status in _UNRESOLVED]
+    is_quiet = all(
+        order.side == Side.SELL.value and OrderStatus(order.status) in ON_BOOK for order in open_orders
+    )
+    covered = covered_qty(orders)
+    if not is_quiet or not covered:
+        return False
+    if get_instrument(trade.symbol).is_sellable(sellable_qty(trade) - covered, held_price(trade)):
+        return exit_trade(trade.id, ExitReason.UNPROTECTED, desk=desk)
+    return _conclude_anew(trade, desk=desk)
+
+
+def _conclude_anew(trade: Trade, *, desk: Desk) -> bool:
+    """Judge a rest by the rules of now, which may call dust what was in doubt. Tells whether that ends it."""
+    with transaction.atomic():
+        book = open_books([trade.pk])[trade.pk]
+        book.conclude(at=desk.clock(), now=desk.clock())
+        book.save()
+    return book.trade.is_protected or TradeState(book.trade.state) is TradeState.CLOSED
 
 
 def is_stop_passed(trade: Trade, quote: Quote | None) -> bool:

@@ -6,6 +6,7 @@ step is a compare-and-set of its own.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,11 +20,13 @@ from trading.domain.instrument import ProtectionMode
 from trading.domain.market import Quote
 from trading.domain.orders import ON_BOOK, OrderStatus, Side
 from trading.domain.trades import ExitReason, TradeState
+from trading.domain.values import OrderRole
 from trading.domain.workers import WorkerState
 from trading.models import Order, ReconcileRun, Trade, Worker
 from trading.selectors.instruments import get_instruments, rules_read_at
 from trading.selectors.trades import OPEN_STATE_NAMES, list_open
 from trading.services import journal, reconcile
+from trading.services.conclusions import covered_qty, held_price, sellable_qty
 from trading.services.context import Desk
 from trading.services.exits import exit_trade
 from trading.services.instruments import refresh_instruments
@@ -164,21 +167,34 @@ def _ask_for_passed(trade: Trade, *, desk: Desk) -> int:
 def _look_closer(trades: Sequence[Trade], *, desk: Desk) -> None:
     """Read the symbols' rules and the balances anew where they may be why a position cannot be left."""
     now = desk.clock()
-    symbols = {trade.symbol for trade in trades}
-    halted = {symbol for symbol, each in get_instruments(symbols).items() if not each.is_trading}
     refused = Order.objects.filter(
         trade__in=trades,
         side=Side.SELL.value,
         status=OrderStatus.REJECTED.value,
         closed_at__gte=now - LOOKED_AT_MOST_EVERY,
     )
-    if not halted and not refused.exists():
+    if not _may_be_over(trades, now=now) and not refused.exists():
         return
     if _is_older(rules_read_at(), now=now):
         refresh_instruments(venue=desk.venue, now=now)
     reconciled_at = ReconcileRun.objects.aggregate(newest=Max("at"))["newest"]
     if refused.exists() and _is_older(reconciled_at, now=now):
         reconcile.run(desk=desk, reason="REFUSED")
+
+
+def _may_be_over(trades: Sequence[Trade], *, now: datetime) -> bool:
+    """Tell whether rules that may be over forbid to sell, or to protect, a part of what these trades hold."""
+    instruments = get_instruments({trade.symbol for trade in trades})
+    stops: dict[int, list[Order]] = defaultdict(list)
+    for order in Order.objects.filter(trade__in=trades, role=OrderRole.STOP.value):
+        stops[order.trade_id].append(order)
+    return any(
+        not instruments[trade.symbol].is_trading
+        or instruments[trade.symbol].is_rest_in_doubt(
+            sellable_qty(trade) - covered_qty(stops[trade.pk]), held_price(trade), now=now
+        )
+        for trade in trades
+    )
 
 
 def _is_older(moment: datetime | None, *, now: datetime, age: timedelta = LOOKED_AT_MOST_EVERY) -> bool:
