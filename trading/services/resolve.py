@@ -38,6 +38,10 @@ FIRST_ASK_S = 0.5
 LONGEST_PAUSE_S = 30.0
 # Fills older than the request by this much cannot be its own, whatever the clocks say.
 CLOCK_ROOM = timedelta(seconds=10)
+# Copies that answer for orders and fills lag by seconds. A balance that alone speaks for an order after so
+# long was moved by others, say by a deposit of which no event came; if the order comes after all, its trade
+# lives again.
+BALANCE_COUNTS_FOR_S = 90.0
 # myTrades goes back one day at most.
 LONGEST_LOOK_BACK = timedelta(hours=23)
 
@@ -205,7 +209,8 @@ class AbsenceCheck:
             return False
         if order.symbol not in self._unexplained:
             self._unexplained[order.symbol] = self._has_unexplained_fills(order)
-        return not self._unexplained[order.symbol] and not self._is_in_balances(order)
+        is_recent = self.desk.clock() - _sent_at(order) < timedelta(seconds=BALANCE_COUNTS_FOR_S)
+        return not self._unexplained[order.symbol] and not (is_recent and self._is_in_balances(order))
 
     def _open_orders(self) -> dict[str, ExecutionReport]:
         if self._open is None:

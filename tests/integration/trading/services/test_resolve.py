@@ -173,6 +173,20 @@ def test_an_order_of_which_only_the_balance_tells_is_not_given_up(scene: Scene) 
     assert_ledger_agrees(scene)
 
 
+def test_a_balance_that_others_moved_does_not_keep_an_order_unknown_for_ever(scene: Scene) -> None:
+    scene.venue.lose_requests = 1
+    turn(scene)
+    scene.engine.adjust_balance("BTC", Decimal(5))
+    scene.engine.drain_events()
+
+    _wait(scene, 60.0)
+    assert Order.objects.get(role="ENTRY").status == "SUBMITTED"
+    _wait(scene, 40.0)
+
+    entry = Order.objects.get(role="ENTRY")
+    assert (entry.status, entry.reason, Trade.objects.get().state) == ("EXPIRED", "NOT_FOUND", "ABORTED")
+
+
 def _without(kind: str) -> Callable[[dict[str, Any]], bool]:
     return lambda event: event.get("X") != kind
 

@@ -1,4 +1,4 @@
-"""Rests that a coarser step leaves behind: sold once the venue's rules allow it, dust only by its present rules."""
+"""Rests that a coarser step leaves behind: sold once the rules allow it, dust only by the present rules."""
 
 from datetime import timedelta
 from decimal import Decimal
