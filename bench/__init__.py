@@ -6,6 +6,7 @@ growth       the same turn with a thousand and with a million stored trades
 memory       proportional memory of every process, 10 workers on 50 symbols
 real_input   recorded candles and ticks, the ledger against the venue's own
 kills        kill -9 of each process in turn while trading
+backtest     the back-tester and a sweep against a bare hand-written loop, cost per candle, memory
 
 Beside them `python -m bench.chaos` (`make chaos`): random mischief from a seed, judged by bench/oracles.py.
 `python -m bench.crashes`: SIGKILL of a trader at every statement and request, on both databases.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    backtest,
     governor,
     growth,
     kill_switch,
@@ -57,6 +58,7 @@ MEASUREMENTS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "kills": lambda _: kills.measure(),
     "kill_switch": lambda _: kill_switch.measure(),
     "protection": lambda _: protection.measure(),
+    "backtest": lambda _: backtest.measure(),
     "candles": lambda options: real_input.measure(market="candles", **options.given("data", "minutes")),
     "ticks": lambda options: real_input.measure(market="ticks", **options.given("data", "minutes")),
 }

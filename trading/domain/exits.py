@@ -1,36 +1,52 @@
-"""When to leave a position: one step function for live, paper and back-test alike.
+"""When a position is left, in floats: what the venue does with the exits that it holds for us.
 
-`exit_step` is plain scalar Python over named tuples of floats, so that the back-tester can compile it as it
-stands and the live path call it as it stands. It reads no clock and knows no venue.
+Live, target and stop rest at the venue (`trading.domain.entries` prices them in Decimal) and the holding
+time is watched by upkeep; the back-tester plays the same rules over candles. `exit_levels` and `exit_step`
+are plain scalar Python that calls no other function, so that it can compile them as they stand. No clock,
+no venue.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
+import math
 from enum import Enum
 from typing import NamedTuple
 
 BPS = 10_000.0
+# A price that floats put this part of a tick beside a tick is on it.
+TICK_NOISE = 1e-6
 
-NONE, TAKE_PROFIT, STOP_LOSS, TRAILING, MAX_HOLD = 0, 1, 2, 3, 4
+NONE, TAKE_PROFIT, STOP_LOSS, TRAILING, MAX_HOLD, DATA_END = 0, 1, 2, 3, 4, 5
 
 
 class ExitCode(Enum):
-    """Why a position was left; the values are what exit_step returns."""
+    """Why a position was left; all but the last are what exit_step returns."""
 
     NONE = NONE
     TAKE_PROFIT = TAKE_PROFIT
     STOP_LOSS = STOP_LOSS
     TRAILING = TRAILING
     MAX_HOLD = MAX_HOLD
+    DATA_END = DATA_END  # the candles ended while the position was open
 
 
 class ExitTerms(NamedTuple):
-    """An exit policy in floats, as exit_step takes it; 0 switches all but the stop off."""
+    """An exit policy in floats; distances in bps of the decision's price.
+
+    `trailing_bps` replaces the fixed stop by one that follows the highest price; 0 for none.
+    """
 
     take_profit_bps: float
     stop_loss_bps: float
+    trailing_bps: float
+    max_hold_s: float
+
+
+class ExitLevels(NamedTuple):
+    """The exits of one position: prices on the tick, the trail in bps, the holding time in seconds."""
+
+    take_profit: float
+    stop: float
     trailing_bps: float
     max_hold_s: float
 
@@ -52,92 +68,59 @@ class ExitStep(NamedTuple):
     highest_price: float
 
 
-def exit_step(
-    terms: ExitTerms, entry_price: float, highest_price: float, prices: PriceRange, held_s: float
-) -> ExitStep:
+def tick_up(price: float, ticks_per_unit: float) -> float:
+    """Give the lowest price on the tick that is not below `price` (see TICK_NOISE)."""
+    return math.ceil(price * ticks_per_unit - TICK_NOISE) / ticks_per_unit
+
+
+def tick_down(price: float, ticks_per_unit: float) -> float:
+    """Give the highest price on the tick that is not above `price` (see TICK_NOISE)."""
+    return math.floor(price * ticks_per_unit + TICK_NOISE) / ticks_per_unit
+
+
+def exit_levels(terms: ExitTerms, reference_price: float, ticks_per_unit: float) -> ExitLevels:
+    """Give the exits of a position decided at `reference_price`, as entries.exit_prices prices them.
+
+    Args:
+        terms: The policy.
+        reference_price: The ask that the entry was decided at.
+        ticks_per_unit: 1 / tick size.
+    """
+    stop_bps = terms.trailing_bps if terms.trailing_bps > 0.0 else terms.stop_loss_bps
+    target = reference_price * (1.0 + terms.take_profit_bps / BPS)
+    stop = reference_price * (1.0 - stop_bps / BPS)
+    return ExitLevels(
+        math.ceil(target * ticks_per_unit - TICK_NOISE) / ticks_per_unit,
+        math.floor(stop * ticks_per_unit + TICK_NOISE) / ticks_per_unit,
+        terms.trailing_bps,
+        terms.max_hold_s,
+    )
+
+
+def exit_step(levels: ExitLevels, highest_price: float, prices: PriceRange, held_s: float) -> ExitStep:
     """Say whether a long position ends in this step, and at what price.
 
     Inside one candle the worst order is assumed: the stop before the target. A stop that the open has already
     passed is filled at the open; a target at the target, as a resting order would be.
 
     Args:
-        terms: The policy.
-        entry_price: Average price paid.
-        highest_price: Highest price since the entry and before this step, at least entry_price.
+        levels: The position's exits.
+        highest_price: Highest price since the entry and before this step, at least the entry's.
         prices: The step.
         held_s: Seconds from the entry to the end of the step.
     """
-    stop_price = entry_price * (1.0 - terms.stop_loss_bps / BPS)
-    code = STOP_LOSS
-    if terms.trailing_bps > 0.0:
-        trail_price = highest_price * (1.0 - terms.trailing_bps / BPS)
-        if trail_price > stop_price:
-            stop_price = trail_price
-            code = TRAILING
+    stop_price, keep = levels.stop, 1.0 - levels.trailing_bps / BPS
+    if levels.trailing_bps > 0.0:
+        stop_price = max(stop_price, highest_price * keep)
     highest = max(highest_price, prices.high)
     if prices.low <= stop_price:
+        code = TRAILING if levels.trailing_bps > 0.0 else STOP_LOSS
         return ExitStep(code, min(stop_price, prices.open), highest)
-    if terms.take_profit_bps > 0.0:
-        target_price = entry_price * (1.0 + terms.take_profit_bps / BPS)
-        if prices.high >= target_price:
-            return ExitStep(TAKE_PROFIT, target_price, highest)
-    if terms.trailing_bps > 0.0:
-        trail_price = highest * (1.0 - terms.trailing_bps / BPS)
-        if trail_price > stop_price and prices.close <= trail_price:
-            # the close is below the trail of this step's own high, so the price has crossed it since
-            return ExitStep(TRAILING, trail_price, highest)
-    if 0.0 < terms.max_hold_s <= held_s:
+    if prices.high >= levels.take_profit:
+        return ExitStep(TAKE_PROFIT, levels.take_profit, highest)
+    if levels.trailing_bps > 0.0 and prices.close <= highest * keep:
+        # the close is below the trail of this step's own high, so the price has crossed it since
+        return ExitStep(TRAILING, highest * keep, highest)
+    if 0.0 < levels.max_hold_s <= held_s:
         return ExitStep(MAX_HOLD, prices.close, highest)
     return ExitStep(NONE, 0.0, highest)
-
-
-@dataclass(frozen=True, slots=True)
-class ExitPolicy:
-    """How a worker leaves its positions; distances in bps of the entry price.
-
-    Args:
-        take_profit_bps: Distance of the target, 0 for none.
-        stop_loss_bps: Distance of the stop; always there, since every position is protected.
-        trailing_bps: Distance of a stop that follows the highest price, 0 for none.
-        max_hold_s: Seconds after which the position is sold at the market, 0 for no limit.
-
-    Raises:
-        ValueError: A distance is out of range; the line names it and what is allowed.
-    """
-
-    take_profit_bps: Decimal
-    stop_loss_bps: Decimal
-    trailing_bps: Decimal = Decimal(0)
-    max_hold_s: int = 0
-
-    def __post_init__(self) -> None:
-        _check("take_profit_bps", self.take_profit_bps, low=Decimal(0), high=Decimal(50_000))
-        _check("stop_loss_bps", self.stop_loss_bps, low=Decimal(1), high=Decimal(9_000))
-        _check("trailing_bps", self.trailing_bps, low=Decimal(0), high=Decimal(9_000))
-        _check("max_hold_s", Decimal(self.max_hold_s), low=Decimal(0), high=Decimal(31_536_000))
-        if not (self.take_profit_bps or self.trailing_bps or self.max_hold_s):
-            raise ValueError("an exit policy needs take_profit_bps, trailing_bps or max_hold_s above 0")
-
-    def terms(self) -> ExitTerms:
-        """Give the policy as exit_step takes it."""
-        return ExitTerms(
-            float(self.take_profit_bps),
-            float(self.stop_loss_bps),
-            float(self.trailing_bps),
-            float(self.max_hold_s),
-        )
-
-    def take_profit_price(self, entry_price: Decimal) -> Decimal | None:
-        """Give the exact target, not yet on the symbol's tick; None without a target."""
-        if not self.take_profit_bps:
-            return None
-        return entry_price * (1 + self.take_profit_bps / 10_000)
-
-    def stop_price(self, entry_price: Decimal) -> Decimal:
-        """Give the exact stop, not yet on the symbol's tick."""
-        return entry_price * (1 - self.stop_loss_bps / 10_000)
-
-
-def _check(name: str, value: Decimal, *, low: Decimal, high: Decimal) -> None:
-    if not value.is_finite() or not low <= value <= high:
-        raise ValueError(f"{name} must be from {low} to {high}, not {value}")

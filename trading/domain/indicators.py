@@ -18,6 +18,7 @@ FloatArray = npt.NDArray[np.float64]
 
 # Exponential weights are cut where less than e^-8 (0.03 %) of the weight is left.
 TAIL = 8.0
+BPS = 10_000.0
 
 
 def ema_warmup(length: int) -> int:
@@ -80,28 +81,46 @@ def atr(highs: FloatArray, lows: FloatArray, closes: FloatArray, length: int) ->
 
 def rolling_mean(values: FloatArray, length: int) -> FloatArray:
     """Give the mean of the last `length` rows. Warm-up: length rows."""
-    return _rolling_moments(values, length)[0]
+    return rolling_sum(values, length) / length
 
 
-def rolling_std(values: FloatArray, length: int) -> FloatArray:
-    """Give the population standard deviation of the last `length` rows. Warm-up: length rows.
+def rolling_sum(values: FloatArray, length: int) -> FloatArray:
+    """Give the sum of the last `length` rows, added in pairs. Warm-up: length rows."""
+    result = np.full(values.shape, np.nan)
+    if len(values) < length:
+        return result
+    size, block, done, total = 1, values, 0, values[:0]
+    while True:
+        if length & size:  # the block stands before what is already joined
+            total = block if done == 0 else total[size:] + block[: len(total) - size]
+            done += size
+        if done == length:
+            break
+        block = block[size:] + block[: len(block) - size]
+        size *= 2
+    result[length - 1 :] = total
+    return result
+
+
+def rolling_mean_std(values: FloatArray, length: int) -> tuple[FloatArray, FloatArray]:
+    """Give mean and population standard deviation of the last `length` rows. Warm-up: length rows.
 
     Source: pairwise moments as in Chan, Golub, LeVeque (1983), so that large prices lose no digits.
     """
-    return np.sqrt(_rolling_moments(values, length)[1] / length)
-
-
-def zscore(values: FloatArray, length: int) -> FloatArray:
-    """Give (value - mean) / standard deviation over the last `length` rows; 0 where nothing moved.
-
-    Warm-up: length rows.
-    """
     mean, squares = _rolling_moments(values, length)
-    spread = np.sqrt(squares / length)
+    return mean, np.sqrt(squares / length)
+
+
+def change_bps(values: FloatArray, rows: int) -> FloatArray:
+    """Give the change over `rows` rows in bps of the earlier value."""
+    return (values / shift(values, rows) - 1.0) * BPS
+
+
+def ratio_to_mean(values: FloatArray, length: int) -> FloatArray:
+    """Give the value as a ratio of the mean of the last `length` rows; 0 where that mean is 0."""
+    mean = rolling_mean(values, length)
     with np.errstate(invalid="ignore", divide="ignore"):
-        score = np.where(spread > 0.0, (values - mean) / spread, 0.0)
-    score[np.isnan(spread)] = np.nan
-    return score
+        return np.where(mean == 0.0, 0.0, values / mean)
 
 
 def rolling_max(values: FloatArray, length: int) -> FloatArray:
@@ -161,7 +180,8 @@ def _exponential_mean(values: FloatArray, weight: float) -> FloatArray:
     reach, total, norm = 1, values, 1.0
     while reach < rows:
         faded = keep**reach
-        total = total[reach:] + faded * total[: len(total) - reach]
+        older = total[: len(total) - reach] * faded
+        total = np.add(total[reach:], older, out=older)
         norm *= 1.0 + faded
         reach *= 2
     result[rows - 1 :] = total / norm
@@ -184,19 +204,36 @@ def _rolling_moments(values: FloatArray, length: int) -> tuple[FloatArray, Float
             if done == 0:
                 mean, square = block_mean, block_square
             else:  # the block stands before what is already joined
-                later_mean, later_square = mean[size:], square[size:]
-                delta = later_mean - block_mean[: len(later_mean)]
-                share = size / (size + done)
-                mean = later_mean - delta * share
-                square = later_square + block_square[: len(later_mean)] + delta * delta * (done * share)
+                mean, square = _join_moments(
+                    mean[size:], square[size:], block_mean, block_square, later=done, earlier=size
+                )
             done += size
         if done == length:
             break
-        delta = block_mean[size:] - block_mean[: len(block_mean) - size]
-        block_square = (
-            block_square[size:] + block_square[: len(block_square) - size] + delta * delta * (size / 2)
+        block_mean, block_square = _join_moments(
+            block_mean[size:], block_square[size:], block_mean, block_square, later=size, earlier=size
         )
-        block_mean = (block_mean[size:] + block_mean[: len(block_mean) - size]) / 2.0
         size *= 2
     means[length - 1 :], squares[length - 1 :] = mean, square
     return means, squares
+
+
+def _join_moments(
+    mean: FloatArray,
+    square: FloatArray,
+    earlier_mean: FloatArray,
+    earlier_square: FloatArray,
+    *,
+    later: int,
+    earlier: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Join windows of `later` rows with the `earlier` rows before them."""
+    rows = len(mean)
+    delta = mean - earlier_mean[:rows]
+    joined_mean = delta * (-earlier / (earlier + later))
+    joined_mean += mean
+    delta *= delta
+    delta *= later * earlier / (earlier + later)
+    delta += square
+    delta += earlier_square[:rows]
+    return joined_mean, delta

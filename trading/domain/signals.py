@@ -1,11 +1,14 @@
-"""The words strategies are written in: candles as arrays, parameters with ranges, signals with reasons.
+"""The words strategies are written in: candles as arrays, parameters with ranges, conditions, signals.
 
-Strategies build a StrategySpec from these; `trading.domain.strategy` lists them. Pure: no clock, no database.
+A strategy is figures (one array each) and conditions on them; from the two follow its signals, its reason
+codes, and what a sweep over parameters may share. `trading.domain.strategy` lists the strategies. Pure: no
+clock, no database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +23,13 @@ ParameterValues = Mapping[str, float]
 
 WARMING_UP = "WARMING_UP"
 ENTRY = "ENTRY"
+Side = Literal["above", "at least", "below", "at most"]
+_HOLDS: Mapping[Side, Callable[[FloatArray, float], BoolArray]] = {
+    "above": operator.gt,
+    "at least": operator.ge,
+    "below": operator.lt,
+    "at most": operator.le,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,37 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that must hold for an entry: a figure on the right side of a limit.
+
+    Args:
+        reason: Code that the operator reads where this is the first condition that fails.
+        figure: Name of the figure.
+        side: Where the figure has to be.
+        limit: A number, or the name of the parameter that sets it.
+    """
+
+    reason: str
+    figure: str
+    side: Side
+    limit: float | str
+
+    def limit_value(self, parameters: ParameterValues) -> float:
+        """Give the limit as a number."""
+        return parameters[self.limit] if isinstance(self.limit, str) else self.limit
+
+    def holds(self, values: FloatArray, parameters: ParameterValues) -> BoolArray:
+        """Say for every row whether the condition holds; it never does while a figure warms up."""
+        return _HOLDS[self.side](values, self.limit_value(parameters))
+
+
+@dataclass(frozen=True, slots=True)
 class Signals:
     """What a strategy says about every row.
 
     Arrays have the shape of the candles'. `reasons` indexes StrategySpec.reasons: why it would enter, or the
     first condition that failed.
-    `values` holds each condition's figure per row, NaN while warming up.
+    `values` holds each figure per row, NaN while warming up.
     """
 
     entries: BoolArray
@@ -82,42 +117,56 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
-class StrategySpec:
-    """One strategy: its idea, its numbers, and its one vectorised signal function.
+class SuggestedExits:
+    """The exit policy a strategy was made for, where a worker does not set its own; distances in bps."""
 
-    `signals` looks at no later row, and a row's answer needs no more than `warmup(parameters)` rows, itself
-    included; so a live window of that many rows gives the same answer as all of history. It
-    takes candles of one symbol or of several side by side, and answers each symbol as if it were alone.
+    take_profit_bps: int
+    stop_loss_bps: int
+    trailing_bps: int
+    max_hold_candles: int
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySpec:
+    """One strategy: its idea, its numbers, its figures, and the conditions of an entry.
+
+    `figures` looks at no later row, and a row needs no more than `warmup(parameters)` rows, itself included;
+    so a live window of that many rows gives the same answer as all of history. It takes candles of one symbol
+    or of several side by side, and answers each symbol as if it were alone. It is given the parameters that are
+    no limit of a condition: points of a sweep that differ only in limits share their figures.
     """
 
     name: str
     title: str
     idea: str
+    loses: str
     parameters: tuple[Parameter, ...]
     warmup: Callable[[ParameterValues], int]
-    signals: Callable[[Candles, ParameterValues], Signals]
-    reasons: tuple[str, ...]
+    figures: Callable[[Candles, ParameterValues], Mapping[str, FloatArray]]
+    conditions: tuple[Condition, ...]
+    exits: SuggestedExits
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes that Signals.reasons indexes."""
+        return (WARMING_UP, ENTRY, *dict.fromkeys(condition.reason for condition in self.conditions))
 
     def defaults(self) -> dict[str, float]:
         """Give every parameter's default."""
         return {parameter.name: parameter.default for parameter in self.parameters}
 
+    def shape(self, parameters: ParameterValues) -> dict[str, float]:
+        """Give the parameters that the figures depend on."""
+        limits = {condition.limit for condition in self.conditions}
+        return {name: value for name, value in parameters.items() if name not in limits}
 
-def judge(
-    conditions: Sequence[BoolArray], values: Mapping[str, FloatArray], *, reasons: Sequence[str]
-) -> Signals:
-    """Join conditions into signals; the first that fails names the reason.
-
-    Args:
-        conditions: One truth array per reason after the first two, in the order they are asked.
-        values: Figures to show; a row is warm when none of them is NaN.
-        reasons: WARMING_UP, ENTRY, then one code per condition.
-    """
-    warm = ~np.isnan(np.sum(list(values.values()), axis=0))
-    codes = np.ones(warm.shape, dtype=np.int16)
-    for code in range(len(conditions) + 1, 1, -1):
-        codes[~conditions[code - 2]] = code
-    codes[~warm] = 0
-    if len(reasons) != len(conditions) + 2:
-        raise ValueError(f"{len(conditions)} conditions need {len(conditions) + 2} reasons")
-    return Signals(entries=codes == 1, reasons=codes, values=values)
+    def signals(self, candles: Candles, parameters: ParameterValues) -> Signals:
+        """Say for every row whether to buy at its close, and if not, what stands against it."""
+        values = self.figures(candles, self.shape(parameters))
+        is_warm = ~np.isnan(np.sum(list(values.values()), axis=0))
+        reasons, codes = self.reasons, np.ones(is_warm.shape, dtype=np.int16)
+        for condition in reversed(self.conditions):  # the first that fails is written last
+            failed = ~condition.holds(values[condition.figure], parameters)
+            codes[failed] = reasons.index(condition.reason)
+        codes[~is_warm] = 0
+        return Signals(entries=codes == 1, reasons=codes, values=values)

@@ -5,28 +5,27 @@ Registered in trading.domain.strategy. Pure array code; the exit belongs to the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from trading.domain.indicators import ema, ema_warmup, rolling_mean, rsi, shift, wilder_warmup, zscore
+from trading.domain.indicators import (
+    change_bps,
+    ema,
+    ema_warmup,
+    ratio_to_mean,
+    rolling_mean_std,
+    rsi,
+    wilder_warmup,
+)
 from trading.domain.signals import (
-    ENTRY,
-    WARMING_UP,
     Candles,
+    Condition,
+    FloatArray,
     Parameter,
     ParameterValues,
-    Signals,
     StrategySpec,
-    judge,
-)
-
-REASONS = (
-    WARMING_UP,
-    ENTRY,
-    "DIP_TOO_SHALLOW",
-    "RSI_TOO_HIGH",
-    "REWARD_TOO_SMALL",
-    "TREND_FALLING",
-    "VOLUME_ABNORMAL",
+    SuggestedExits,
 )
 
 # Defaults: the middle of a plateau on 1m candles of 2020-21 and 5m candles of 2022-24, after 10 bps a side,
@@ -61,30 +60,30 @@ def warmup(parameters: ParameterValues) -> int:
     )
 
 
-def signals(candles: Candles, parameters: ParameterValues) -> Signals:
-    """Say for every row whether to buy at its close."""
-    close, length = candles.close, int(parameters["z_length"])
-    trend_length = int(parameters["trend_length"])
-    mean = rolling_mean(close, length)
-    trend = ema(close, trend_length)
-    volume_mean = rolling_mean(candles.volume, length)
+def figures(candles: Candles, shape: ParameterValues) -> Mapping[str, FloatArray]:
+    """Give the figures of every row."""
+    close, length, trend_length = candles.close, int(shape["z_length"]), int(shape["trend_length"])
+    mean, std = rolling_mean_std(close, length)
+    below = mean - close
     with np.errstate(invalid="ignore", divide="ignore"):
-        values = {
-            "zscore": zscore(close, length),
-            "rsi": rsi(close, int(parameters["rsi_length"])),
-            "reward_bps": (mean / close - 1.0) * 1e4,
-            "trend_bps": (trend / shift(trend, trend_length // 2) - 1.0) * 1e4,
-            "volume_ratio": np.where(volume_mean > 0.0, candles.volume / volume_mean, volume_mean),
-        }
-        conditions = (
-            values["zscore"] <= -parameters["z_entry"],
-            values["rsi"] <= parameters["rsi_entry"],
-            values["reward_bps"] >= parameters["reward_bps"],
-            values["trend_bps"] >= -parameters["trend_fall_bps"],
-            (values["volume_ratio"] <= parameters["volume_ratio"]) & (candles.volume > 0.0),
-        )
-    return judge(conditions, values, reasons=REASONS)
+        depth = np.where(std == 0.0, 0.0, below / std)
+    return {
+        "depth": depth,
+        "rsi": rsi(close, int(shape["rsi_length"])),
+        "reward_bps": below / close * 1e4,
+        "trend_fall_bps": -change_bps(ema(close, trend_length), trend_length // 2),
+        "volume_ratio": ratio_to_mean(candles.volume, length),
+    }
 
+
+CONDITIONS = (
+    Condition("DIP_TOO_SHALLOW", "depth", "at least", "z_entry"),
+    Condition("RSI_TOO_HIGH", "rsi", "at most", "rsi_entry"),
+    Condition("REWARD_TOO_SMALL", "reward_bps", "at least", "reward_bps"),
+    Condition("TREND_FALLING", "trend_fall_bps", "at most", "trend_fall_bps"),
+    Condition("VOLUME_ABNORMAL", "volume_ratio", "at most", "volume_ratio"),
+    Condition("VOLUME_ABNORMAL", "volume_ratio", "above", 0.0),
+)
 
 DIP_REVERSION = StrategySpec(
     name="DIP_REVERSION",
@@ -92,11 +91,15 @@ DIP_REVERSION = StrategySpec(
     idea=(
         "Prices overshoot when someone must sell at once: the close falls several standard deviations "
         "below its recent mean and often comes back part of the way. It buys such a dip when the trend is "
-        "flat or up and the way back pays the fees several times. It loses when a dip is the beginning of "
-        "a slide, which is why a falling trend and abnormal volume forbid it, and a stop must stand under it."
+        "flat or up and the way back pays the fees several times."
+    ),
+    loses=(
+        "When a dip is the beginning of a slide, which is why a falling trend and abnormal volume forbid it, "
+        "and a stop must stand under it."
     ),
     parameters=PARAMETERS,
     warmup=warmup,
-    signals=signals,
-    reasons=REASONS,
+    figures=figures,
+    conditions=CONDITIONS,
+    exits=SuggestedExits(take_profit_bps=200, stop_loss_bps=300, trailing_bps=0, max_hold_candles=240),
 )

@@ -5,29 +5,26 @@ Registered in trading.domain.strategy. Pure array code; the exit belongs to the 
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
 
-from trading.domain.indicators import atr, donchian, ema, ema_warmup, rolling_mean, shift, wilder_warmup
+from trading.domain.indicators import (
+    atr,
+    change_bps,
+    donchian,
+    ema,
+    ema_warmup,
+    ratio_to_mean,
+    shift,
+    wilder_warmup,
+)
 from trading.domain.signals import (
-    ENTRY,
-    WARMING_UP,
     Candles,
+    Condition,
+    FloatArray,
     Parameter,
     ParameterValues,
-    Signals,
     StrategySpec,
-    judge,
-)
-
-REASONS = (
-    WARMING_UP,
-    ENTRY,
-    "NO_BREAKOUT",
-    "BREAKOUT_STALE",
-    "TREND_WEAK",
-    "VOLATILITY_TOO_LOW",
-    "VOLATILITY_TOO_HIGH",
-    "VOLUME_TOO_LOW",
+    SuggestedExits,
 )
 
 # Defaults: 1m candles of 2020-21 after 10 bps a side, with a target of 600 bps, a stop of 300 and 480
@@ -55,33 +52,28 @@ def warmup(parameters: ParameterValues) -> int:
     )
 
 
-def signals(candles: Candles, parameters: ParameterValues) -> Signals:
-    """Say for every row whether to buy at its close."""
-    close, length = candles.close, int(parameters["channel_length"])
-    trend_length = int(parameters["trend_length"])
+def figures(candles: Candles, shape: ParameterValues) -> Mapping[str, FloatArray]:
+    """Give the figures of every row."""
+    close, length, trend_length = candles.close, int(shape["channel_length"]), int(shape["trend_length"])
     top, _ = donchian(candles.high, candles.low, length)
-    trend = ema(close, trend_length)
-    volume_mean = rolling_mean(candles.volume, length)
-    spread = atr(candles.high, candles.low, close, int(parameters["atr_length"]))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        over = (close / top - 1.0) * 1e4
-        values = {
-            "breakout_bps": over,
-            "breakout_before_bps": shift(over, 1),
-            "trend_bps": (trend / shift(trend, trend_length // 2) - 1.0) * 1e4,
-            "atr_bps": spread / close * 1e4,
-            "volume_ratio": np.where(volume_mean > 0.0, candles.volume / volume_mean, volume_mean),
-        }
-        conditions = (
-            values["breakout_bps"] > 0.0,
-            values["breakout_before_bps"] <= 0.0,
-            values["trend_bps"] >= parameters["trend_rise_bps"],
-            values["atr_bps"] >= parameters["atr_min_bps"],
-            values["atr_bps"] <= parameters["atr_max_bps"],
-            values["volume_ratio"] >= parameters["volume_ratio"],
-        )
-    return judge(conditions, values, reasons=REASONS)
+    over = (close / top - 1.0) * 1e4
+    return {
+        "breakout_bps": over,
+        "breakout_before_bps": shift(over, 1),
+        "trend_bps": change_bps(ema(close, trend_length), trend_length // 2),
+        "atr_bps": atr(candles.high, candles.low, close, int(shape["atr_length"])) / close * 1e4,
+        "volume_ratio": ratio_to_mean(candles.volume, length),
+    }
 
+
+CONDITIONS = (
+    Condition("NO_BREAKOUT", "breakout_bps", "above", 0.0),
+    Condition("BREAKOUT_STALE", "breakout_before_bps", "at most", 0.0),
+    Condition("TREND_WEAK", "trend_bps", "at least", "trend_rise_bps"),
+    Condition("VOLATILITY_TOO_LOW", "atr_bps", "at least", "atr_min_bps"),
+    Condition("VOLATILITY_TOO_HIGH", "atr_bps", "at most", "atr_max_bps"),
+    Condition("VOLUME_TOO_LOW", "volume_ratio", "at least", "volume_ratio"),
+)
 
 TREND_BREAKOUT = StrategySpec(
     name="TREND_BREAKOUT",
@@ -89,11 +81,15 @@ TREND_BREAKOUT = StrategySpec(
     idea=(
         "A close above everything seen for a while, in a rising trend and with more volume than usual, is "
         "often the beginning of a move, because late buyers and stops of sellers push the same way. It buys "
-        "only the first such close. It loses in ranges, where each break falls back; low volatility, a flat "
-        "trend and thin volume therefore forbid it, and the exit should let winners run."
+        "only the first such close."
+    ),
+    loses=(
+        "In ranges, where each break falls back; low volatility, a flat trend and thin volume therefore "
+        "forbid it, and the exit should let winners run."
     ),
     parameters=PARAMETERS,
     warmup=warmup,
-    signals=signals,
-    reasons=REASONS,
+    figures=figures,
+    conditions=CONDITIONS,
+    exits=SuggestedExits(take_profit_bps=600, stop_loss_bps=300, trailing_bps=0, max_hold_candles=480),
 )

@@ -21,8 +21,10 @@ CASES: dict[str, tuple[Indicator, int]] = {
     "rsi": (lambda s: indicators.rsi(CLOSES[s], 14), indicators.wilder_warmup(14) + 1),
     "atr": (lambda s: indicators.atr(HIGHS[s], LOWS[s], CLOSES[s], 14), indicators.wilder_warmup(14) + 1),
     "mean": (lambda s: indicators.rolling_mean(CLOSES[s], 21), 21),
-    "std": (lambda s: indicators.rolling_std(CLOSES[s], 37), 37),
-    "zscore": (lambda s: indicators.zscore(CLOSES[s], 40), 40),
+    "sum": (lambda s: indicators.rolling_sum(CLOSES[s], 45), 45),
+    "std": (lambda s: indicators.rolling_mean_std(CLOSES[s], 37)[1], 37),
+    "change": (lambda s: indicators.change_bps(CLOSES[s], 8), 9),
+    "ratio": (lambda s: indicators.ratio_to_mean(CLOSES[s], 19), 19),
     "max": (lambda s: indicators.rolling_max(HIGHS[s], 13), 13),
     "top": (lambda s: indicators.donchian(HIGHS[s], LOWS[s], 24)[0], 25),
     "bottom": (lambda s: indicators.donchian(HIGHS[s], LOWS[s], 24)[1], 25),
@@ -59,7 +61,9 @@ def test_rolling_figures_agree_with_plain_windows(length: int) -> None:
     np.testing.assert_allclose(
         tail(indicators.rolling_mean(CLOSES, length)), windows.mean(axis=1), rtol=1e-12
     )
-    np.testing.assert_allclose(tail(indicators.rolling_std(CLOSES, length)), windows.std(axis=1), atol=1e-9)
+    mean, std = indicators.rolling_mean_std(CLOSES, length)
+    np.testing.assert_allclose(tail(mean), windows.mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(tail(std), windows.std(axis=1), atol=1e-9)
     np.testing.assert_array_equal(tail(indicators.rolling_min(CLOSES, length)), windows.min(axis=1))
     np.testing.assert_array_equal(tail(indicators.rolling_max(CLOSES, length)), windows.max(axis=1))
 
@@ -79,7 +83,8 @@ def test_rsi_knows_its_ends_and_its_middle() -> None:
     assert indicators.rsi(rising, 5)[-1] == 100.0
     assert indicators.rsi(rising[::-1].copy(), 5)[-1] == 0.0
     assert indicators.rsi(flat, 5)[-1] == 50.0
-    assert indicators.zscore(flat, 5)[-1] == 0.0
+    assert indicators.rolling_mean_std(flat, 5)[1][-1] == 0.0
+    assert indicators.ratio_to_mean(flat * 0.0, 5)[-1] == 0.0
 
 
 def test_true_range_reaches_over_a_gap() -> None:
@@ -92,6 +97,10 @@ def test_true_range_reaches_over_a_gap() -> None:
 def test_short_arrays_stay_silent() -> None:
     short = CLOSES[:3]
 
-    for values in (indicators.ema(short, 20), indicators.zscore(short, 9), indicators.rolling_max(short, 9)):
+    for values in (
+        indicators.ema(short, 20),
+        indicators.rolling_mean_std(short, 9)[1],
+        indicators.rolling_max(short, 9),
+    ):
         assert np.isnan(values).all()
         assert len(values) == 3

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from trading.domain.signals import Candles, judge
+from trading.domain.signals import Candles, Condition
 from trading.domain.strategy import STRATEGIES, clean_parameters, get_strategy
 
 ROWS = 900
@@ -148,15 +150,21 @@ def test_breakout_without_volume_is_left_alone() -> None:
     assert spec.reasons[result.reasons[-1]] == "VOLUME_TOO_LOW"
 
 
-def test_judge_names_the_first_condition_that_fails() -> None:
-    values = {"a": np.array([np.nan, 1.0, 1.0, 1.0])}
-    first, second = np.array([True, True, False, True]), np.array([True, True, False, False])
+def test_first_condition_that_fails_names_the_reason_and_may_share_its_code() -> None:
+    high = Condition("LOW", "a", "at least", "a_min")
+    conditions = (high, Condition("B", "b", "below", 3.0), Condition("LOW", "a", "above", 1.0))
+    nothing = np.array([np.nan, 5.0, 1.0, 1.0, 0.0])
+    spec = replace(
+        get_strategy("TREND_BREAKOUT"),
+        figures=lambda candles, shape: {"a": nothing, "b": np.array([1.0, 1.0, 1.0, 9.0, 9.0])},
+        conditions=conditions,
+    )
 
-    result = judge([first, second], values, reasons=("WARMING_UP", "ENTRY", "A", "B"))
+    result = spec.signals(noisy(), {"a_min": 1.0, "length": 3.0})
 
-    assert result.reasons.tolist() == [0, 1, 2, 3]
-    with pytest.raises(ValueError, match="need 4 reasons"):
-        judge([first, second], values, reasons=("WARMING_UP", "ENTRY", "A"))
+    assert spec.reasons == ("WARMING_UP", "ENTRY", "LOW", "B")
+    assert result.reasons.tolist() == [0, 1, 2, 3, 2]
+    assert spec.shape({"a_min": 1.0, "length": 3.0}) == {"length": 3.0}
 
 
 def test_parameters_are_completed_and_numbers_may_be_texts() -> None:
