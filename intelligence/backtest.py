@@ -122,19 +122,19 @@ def _run_ends(open_s: IntArray, first_rows: IntArray, interval_s: int) -> IntArr
 
 
 def find_signals(
-    plan: Plan, market: Market, *, step: Callable[[str], None] = lambda symbol: None
+    plan: Plan, market: Market, *, done: Callable[[], object] = bool
 ) -> tuple[IntArray, IntArray]:
     """Give symbol and joined row of every entry signal, by time, then symbol.
 
     Args:
-        step: Told each symbol that is done.
+        done: Called after each symbol.
     """
     symbols, rows = [], []
     for number, history in enumerate(market.histories):
         found = entry_rows(plan.spec, history.candles, plan.parameters)
         rows.append(found + market.first_rows[number])
         symbols.append(np.full(len(found), number, dtype=np.int64))
-        step(history.symbol)
+        done()
     return in_time_order(market, np.concatenate(symbols), np.concatenate(rows))
 
 
@@ -152,7 +152,7 @@ def play(plan: Plan, market: Market, symbols: IntArray, rows: IntArray) -> Outco
         symbols,
         rows,
         market.steps(plan.min_notional),
-        plan.terms,
+        ExitTerms(*(float(term) for term in plan.terms)),  # one compiled version, whatever the numbers are
         plan.costs.costs(),
         plan.wallet,
         market.interval_s,
@@ -162,6 +162,6 @@ def play(plan: Plan, market: Market, symbols: IntArray, rows: IntArray) -> Outco
     return Outcome(trips[:made], len(rows), dict(zip(DENIED, denied.tolist(), strict=True)))
 
 
-def run(plan: Plan, market: Market, *, step: Callable[[str], None] = lambda symbol: None) -> Outcome:
+def run(plan: Plan, market: Market) -> Outcome:
     """Test a plan on a market."""
-    return play(plan, market, *find_signals(plan, market, step=step))
+    return play(plan, market, *find_signals(plan, market))

@@ -13,7 +13,8 @@ import gzip
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
@@ -23,6 +24,7 @@ import pandas as pd
 
 from trading.domain.market import INTERVAL_S
 from trading.domain.signals import BoolArray, Candles, FloatArray
+from trading.domain.values import to_ms
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("open_time", *PRICES, "volume")
@@ -37,6 +39,10 @@ _NAME = re.compile(r"(?P<symbol>[A-Z0-9]+)-(?P<interval>\d+[a-z])(-.*)?\.csv(\.g
 
 class CandleFileError(Exception):
     """The data cannot be used; the text is one line that names file and line."""
+
+
+class NoSuchCandles(CandleFileError):
+    """What was asked for is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +77,15 @@ def list_files(folder: Path) -> list[CandleFile]:
     """Give the candle files of a folder by symbol, interval and name.
 
     Raises:
-        CandleFileError: No such folder, or no candle file in it.
+        NoSuchCandles: No such folder, or no candle file in it.
     """
     if not folder.is_dir():
-        raise CandleFileError(f"{folder}: no such folder")
+        raise NoSuchCandles(f"{folder}: no such folder")
     named = ((path, _NAME.fullmatch(path.name)) for path in sorted(folder.iterdir()))
     found = [CandleFile(path, name["symbol"], name["interval"]) for path, name in named if name]
     found = [each for each in found if each.interval in INTERVAL_S]
     if not found:
-        raise CandleFileError(f"{folder}: no file named like BTCUSDT-1m-20240101-20240201.csv.gz")
+        raise NoSuchCandles(f"{folder}: no file named like BTCUSDT-1m-20240101-20240201.csv.gz")
     return sorted(found, key=lambda each: (each.symbol, each.interval, each.path.name))
 
 
@@ -99,7 +105,8 @@ def read_histories(
         symbols: None for all.
 
     Raises:
-        CandleFileError: A symbol has no file of the interval, or a file is wrong.
+        NoSuchCandles: A symbol has no file of the interval.
+        CandleFileError: A file is wrong.
     """
     by_symbol: dict[str, list[CandleFile]] = {}
     for each in files:
@@ -108,9 +115,17 @@ def read_histories(
     missing = sorted(set(symbols or ()) - set(by_symbol))
     if missing or not by_symbol:
         folder = files[0].path.parent
-        raise CandleFileError(f"{folder}: no {interval} candles of {', '.join(missing) or 'any symbol'}")
+        raise NoSuchCandles(f"{folder}: no {interval} candles of {', '.join(missing) or 'any symbol'}")
     for symbol in sorted(by_symbol):
         yield _join(symbol, interval, by_symbol[symbol])
+
+
+def between(history: History, *, since: datetime | None, until: datetime | None) -> History:
+    """Give the candles that open from `since` on and before `until`; None = no bound."""
+    candles = history.candles
+    start = 0 if since is None else int(np.searchsorted(candles.open_ms, to_ms(since)))
+    end = len(candles) if until is None else int(np.searchsorted(candles.open_ms, to_ms(until)))
+    return replace(history, candles=candles.part(start, max(start, end)))
 
 
 def _join(symbol: str, interval: str, files: Sequence[CandleFile]) -> History:

@@ -24,27 +24,13 @@ def without_gap(candles: Candles, rows: IntArray, *, warmup: int) -> IntArray:
     return rows[rows - stretch + 1 >= warmup]
 
 
-def cut(candles: Candles, start: int, end: int) -> Candles:
-    """Give the rows from start to end, without copying."""
-    part = slice(start, end)
-    return Candles(
-        candles.open_ms[part],
-        candles.open[part],
-        candles.high[part],
-        candles.low[part],
-        candles.close[part],
-        candles.volume[part],
-        candles.interval_s,
-    )
-
-
 def figure_blocks(
     spec: StrategySpec, candles: Candles, shape: ParameterValues, *, warmup: int
 ) -> Iterator[tuple[int, Mapping[str, FloatArray]]]:
     """Give first row and figures of block after block; the first `warmup - 1` rows are left out."""
     for start in range(warmup - 1, len(candles), BLOCK_ROWS):
         end = min(start + BLOCK_ROWS, len(candles))
-        figures = spec.figures(cut(candles, start - warmup + 1, end), shape)
+        figures = spec.figures(candles.part(start - warmup + 1, end), shape)
         yield start, {name: values[warmup - 1 :] for name, values in figures.items()}
 
 

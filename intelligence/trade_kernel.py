@@ -100,6 +100,29 @@ def follow(candles, levels, entry_row, entry_price, interval_s):  # type: ignore
 
 
 @compiled
+def make_trip(candles, signal_row, steps, symbol, terms, costs, wallet, interval_s, trip):  # type: ignore[no-untyped-def]  # compiled
+    """Buy at the open of the row after the signal and follow the position to its end, into `trip`.
+
+    Tells whether the venue would have taken the orders: the position must be sellable at its stop.
+    """
+    entry_row, ticks = signal_row + 1, steps.ticks_per_unit[symbol]
+    ask = tick_up(candles.open[entry_row] * (1.0 + costs.half_spread), ticks)
+    entry_price = tick_up(ask * (1.0 + costs.slippage), ticks)
+    qty = tick_down(wallet.trade_notional / entry_price, steps.steps_per_unit[symbol])
+    levels = exit_levels(terms, ask, ticks)
+    if qty * levels.stop < steps.min_notional:
+        return False
+    exit_row, exit_price, code = follow(candles, levels, entry_row, ask, interval_s)
+    if code != TAKE_PROFIT:
+        exit_price = tick_down(exit_price * (1.0 - costs.half_spread - costs.slippage), ticks)
+    trip["symbol"], trip["signal_row"], trip["exit_row"], trip["code"] = symbol, signal_row, exit_row, code
+    trip["entry_s"], trip["exit_s"] = candles.open_s[entry_row], candles.open_s[exit_row] + interval_s
+    trip["entry_price"], trip["exit_price"], trip["qty"] = entry_price, exit_price, qty
+    trip["pnl"] = qty * (exit_price * (1.0 - costs.fee) - entry_price * (1.0 + costs.fee))
+    return True
+
+
+@compiled
 def play_signals(candles, symbols, rows, steps, terms, costs, wallet, interval_s, trips, denied):  # type: ignore[no-untyped-def]  # compiled
     """Play entry signals in their order against one wallet; give the number of round trips.
 
@@ -120,15 +143,15 @@ def play_signals(candles, symbols, rows, steps, terms, costs, wallet, interval_s
     until_s = np.zeros(wallet.max_open_trades, np.int64)
     trip_of = np.zeros(wallet.max_open_trades, np.int64)
     for signal in range(len(rows)):
-        symbol, entry_row = symbols[signal], rows[signal] + 1
-        if entry_row >= candles.run_ends[rows[signal]]:
-            denied[NO_CANDLE_AFTER] += 1
-            continue
-        now_s, place = candles.open_s[rows[signal]] + interval_s, 0
+        symbol, row = symbols[signal], rows[signal]
+        now_s, place = candles.open_s[row] + interval_s, 0
         if now_s < free_s[symbol]:
             denied[SYMBOL_BUSY] += 1
             continue
-        while place < open_count:
+        if row + 1 >= candles.run_ends[row]:
+            denied[NO_CANDLE_AFTER] += 1
+            continue
+        while place < open_count:  # give back what has ended
             if until_s[place] > now_s:
                 place += 1
                 continue
@@ -139,30 +162,15 @@ def play_signals(candles, symbols, rows, steps, terms, costs, wallet, interval_s
             until_s[place], trip_of[place] = until_s[open_count], trip_of[open_count]
         if open_count >= wallet.max_open_trades:
             denied[TRADES_FULL] += 1
-            continue
-        if min(wallet.budget, balance) - bound < wallet.trade_notional:
+        elif min(wallet.budget, balance) - bound < wallet.trade_notional:
             denied[BUDGET_SPENT] += 1
-            continue
-        ticks, size_steps = steps.ticks_per_unit[symbol], steps.steps_per_unit[symbol]
-        ask = tick_up(candles.open[entry_row] * (1.0 + costs.half_spread), ticks)
-        entry_price = tick_up(ask * (1.0 + costs.slippage), ticks)
-        qty = tick_down(wallet.trade_notional / entry_price, size_steps)
-        levels = exit_levels(terms, ask, ticks)
-        if qty * levels.stop < steps.min_notional:
+        elif not make_trip(candles, row, steps, symbol, terms, costs, wallet, interval_s, trips[made]):
             denied[BELOW_MINIMUM] += 1
-            continue
-        exit_row, exit_price, code = follow(candles, levels, entry_row, ask, interval_s)
-        if code != TAKE_PROFIT:
-            exit_price = tick_down(exit_price * (1.0 - costs.half_spread - costs.slippage), ticks)
-        exit_s = candles.open_s[exit_row] + interval_s
-        trip = trips[made]
-        trip["symbol"], trip["signal_row"], trip["exit_row"] = symbol, rows[signal], exit_row
-        trip["entry_s"], trip["exit_s"], trip["code"] = candles.open_s[entry_row], exit_s, code
-        trip["entry_price"], trip["exit_price"], trip["qty"] = entry_price, exit_price, qty
-        trip["pnl"] = qty * (exit_price * (1.0 - costs.fee) - entry_price * (1.0 + costs.fee))
-        still_held_s = 1 if code == MAX_HOLD else 0
-        free_s[symbol] = exit_s + max(still_held_s, wallet.cooldown_s)
-        until_s[open_count], trip_of[open_count] = exit_s + still_held_s, made
-        bound += qty * entry_price
-        open_count, made = open_count + 1, made + 1
+        else:
+            trip = trips[made]
+            still_held_s = 1 if trip["code"] == MAX_HOLD else 0
+            free_s[symbol] = trip["exit_s"] + max(still_held_s, wallet.cooldown_s)
+            until_s[open_count], trip_of[open_count] = trip["exit_s"] + still_held_s, made
+            bound += trip["qty"] * trip["entry_price"]
+            open_count, made = open_count + 1, made + 1
     return made

@@ -11,8 +11,7 @@ from tests.support.builders import a_config
 from tests.support.desk import Scene, flat_candles
 from trading.domain import strategy
 from trading.domain.market import INTERVAL_S, ClosedCandle
-from trading.domain.signals import Candles
-from trading.domain.strategy import Signals, StrategySpec
+from trading.domain.signals import Candles, Condition, FloatArray, StrategySpec, SuggestedExits
 from trading.domain.universe import Universe
 from trading.models import Balance, FillRow, Order, Trade, Worker
 from trading.services import instruments, reconcile, workers
@@ -21,19 +20,20 @@ from trading.services.cycle import Turn, run_batch
 OPERATOR = "operator"
 
 
-def _always(candles: Candles, parameters: Mapping[str, float]) -> Signals:
-    shape = candles.close.shape
-    return Signals(entries=np.ones(shape, dtype=np.bool_), reasons=np.zeros(shape, dtype=np.int16), values={})
+def _always(candles: Candles, shape: Mapping[str, float]) -> Mapping[str, FloatArray]:
+    return {"one": np.ones(candles.close.shape)}
 
 
 ALWAYS = StrategySpec(
     name="ALWAYS",
     title="Always",
     idea="Enters at every candle; for tests.",
+    loses="Always.",
     parameters=(),
     warmup=lambda parameters: 2,
-    signals=_always,
-    reasons=("ALWAYS_ENTER",),
+    figures=_always,
+    conditions=(Condition("NEVER", "one", "above", 0.0),),
+    exits=SuggestedExits(take_profit_bps=100, stop_loss_bps=100, trailing_bps=0, max_hold_candles=10),
 )
 
 

@@ -1,4 +1,4 @@
-"""What a row of closed trades was worth: win rate with its doubt, profit factor, drawdown, Sharpe.
+"""What a row of closed trades was worth: win rate with its doubt, profit factor, drawdown, Sharpe, turnover.
 
 Back-test, learning and dashboard use these. Money stays Decimal; ratios and statistics are float.
 What cannot be known from the trades given is None, never 0.
@@ -7,19 +7,23 @@ What cannot be known from the trades given is None, never 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from statistics import NormalDist
 
 DAYS_A_YEAR = 365  # this market never closes
+DAY_S = 86_400
 Z_95 = 1.959964  # two-sided 95 % of the normal distribution
+EULER = 0.5772156649
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedTrade:
     """One round trip after all fees; pnl and entry notional in the quote asset."""
 
+    opened_at: datetime
     closed_at: datetime
     pnl: Decimal
     entry_notional: Decimal
@@ -40,6 +44,8 @@ class Performance:
     net_return: float
     max_drawdown: float
     sharpe: float | None
+    exposure: float | None
+    turnover: float | None
 
 
 def wilson_interval(wins: int, trades: int, z: float = Z_95) -> tuple[float, float] | None:
@@ -95,13 +101,18 @@ def max_drawdown(equity: Sequence[Decimal]) -> float:
     return float(deepest)
 
 
-def sharpe_ratio(trades: Sequence[ClosedTrade], *, starting_equity: Decimal) -> float | None:
+def sharpe_ratio(
+    trades: Sequence[ClosedTrade], *, starting_equity: Decimal, days: Collection[date] | None = None
+) -> float | None:
     """Give the yearly Sharpe ratio of daily returns, days without trades included, riskless rate 0.
 
     None for fewer than two days or where every day was the same.
     Source: W. F. Sharpe, The Sharpe Ratio (1994), Journal of Portfolio Management 21.
+
+    Args:
+        days: The days (UTC) that were looked at; without them all from the first close to the last.
     """
-    returns = _daily_returns(trades, starting_equity)
+    returns = daily_returns(trades, starting_equity=starting_equity, days=days)
     if len(returns) < 2:
         return None
     mean = sum(returns) / len(returns)
@@ -109,8 +120,65 @@ def sharpe_ratio(trades: Sequence[ClosedTrade], *, starting_equity: Decimal) -> 
     return mean / math.sqrt(variance) * math.sqrt(DAYS_A_YEAR) if variance > 0 else None
 
 
-def summarise(trades: Sequence[ClosedTrade], *, starting_equity: Decimal) -> Performance:
+def deflated_sharpe(returns: Sequence[float], *, trials: int, trial_sharpe_variance: float) -> float | None:
+    """Give the probability that the true Sharpe ratio is above what the best of many tries reaches by luck.
+
+    Args:
+        returns: Of equal periods, of the chosen try.
+        trials: How many were tried; 1 makes it the plain probability of a Sharpe ratio above 0.
+        trial_sharpe_variance: Variance of the tries' Sharpe ratios of one period.
+
+    Returns:
+        0 to 1; None for fewer than three returns or where all are the same.
+
+    Source: D. Bailey, M. López de Prado, The Deflated Sharpe Ratio (2014), J. of Portfolio Management 40.
+    """
+    count = len(returns)
+    mean = sum(returns) / count if count else 0.0
+    moments = [sum((value - mean) ** power for value in returns) / max(count, 1) for power in (2, 3, 4)]
+    if count < 3 or moments[0] <= 0.0:
+        return None
+    sharpe = mean / math.sqrt(moments[0])
+    skew, kurtosis = moments[1] / moments[0] ** 1.5, moments[2] / moments[0] ** 2
+    by_luck = 0.0
+    if trials > 1:
+        normal = NormalDist()
+        by_luck = math.sqrt(trial_sharpe_variance) * (
+            (1 - EULER) * normal.inv_cdf(1 - 1 / trials) + EULER * normal.inv_cdf(1 - 1 / (trials * math.e))
+        )
+    doubt = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    return NormalDist().cdf((sharpe - by_luck) * math.sqrt((count - 1) / max(doubt, 1e-12)))
+
+
+def exposure(
+    trades: Sequence[ClosedTrade], *, starting_equity: Decimal, days: Collection[date]
+) -> float | None:
+    """Give the mean of what was bound in positions, as a ratio of the starting equity; None without days."""
+    if not days:
+        return None
+    bound = sum(
+        float(trade.entry_notional) * (trade.closed_at - trade.opened_at).total_seconds() for trade in trades
+    )
+    return bound / float(starting_equity) / (len(days) * DAY_S)
+
+
+def turnover(
+    trades: Sequence[ClosedTrade], *, starting_equity: Decimal, days: Collection[date]
+) -> float | None:
+    """Give what was bought a day, as a ratio of the starting equity; None without days."""
+    if not days:
+        return None
+    bought = sum((trade.entry_notional for trade in trades), Decimal(0))
+    return float(bought / starting_equity) / len(days)
+
+
+def summarise(
+    trades: Sequence[ClosedTrade], *, starting_equity: Decimal, days: Collection[date] | None = None
+) -> Performance:
     """Give all figures of trades in any order.
+
+    Args:
+        days: The days (UTC) that were looked at; exposure and turnover are unknown without them.
 
     Raises:
         ValueError: The starting equity is not positive.
@@ -133,22 +201,36 @@ def summarise(trades: Sequence[ClosedTrade], *, starting_equity: Decimal) -> Per
         net_pnl=net,
         net_return=float(net / starting_equity),
         max_drawdown=max_drawdown(equity_curve(pnls, starting_equity=starting_equity)),
-        sharpe=sharpe_ratio(ordered, starting_equity=starting_equity),
+        sharpe=sharpe_ratio(ordered, starting_equity=starting_equity, days=days),
+        exposure=exposure(ordered, starting_equity=starting_equity, days=days or ()),
+        turnover=turnover(ordered, starting_equity=starting_equity, days=days or ()),
     )
 
 
-def _daily_returns(trades: Sequence[ClosedTrade], starting_equity: Decimal) -> list[float]:
+def daily_returns(
+    trades: Sequence[ClosedTrade], *, starting_equity: Decimal, days: Collection[date] | None = None
+) -> list[float]:
+    """Give each day's gain as a ratio of the equity it began with, until there is none left.
+
+    Args:
+        days: As in sharpe_ratio.
+    """
     by_day: dict[date, Decimal] = {}
     for trade in trades:
         day = trade.closed_at.date()
         by_day[day] = by_day.get(day, Decimal(0)) + trade.pnl
-    if not by_day:
-        return []
-    day, last, equity = min(by_day), max(by_day), starting_equity
-    returns: list[float] = []
-    while day <= last and equity > 0:
+    equity, returns = starting_equity, []
+    for day in sorted(_days_between(by_day) if days is None else {*days, *by_day}):
+        if equity <= 0:
+            break
         gain = by_day.get(day, Decimal(0))
         returns.append(float(gain / equity))
         equity += gain
-        day += timedelta(days=1)
     return returns
+
+
+def _days_between(days: Collection[date]) -> list[date]:
+    if not days:
+        return []
+    first = min(days)
+    return [first + timedelta(days=number) for number in range((max(days) - first).days + 1)]

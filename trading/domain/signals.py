@@ -50,18 +50,22 @@ class Candles:
     def __len__(self) -> int:
         return len(self.close)
 
-    def tail(self, rows: int) -> Candles:
-        """Give the newest rows."""
-        start = max(0, len(self) - rows)
+    def part(self, start: int, end: int) -> Candles:
+        """Give the rows from start to before end, without copying."""
+        rows = slice(start, end)
         return Candles(
-            self.open_ms[start:],
-            self.open[start:],
-            self.high[start:],
-            self.low[start:],
-            self.close[start:],
-            self.volume[start:],
+            self.open_ms[rows],
+            self.open[rows],
+            self.high[rows],
+            self.low[rows],
+            self.close[rows],
+            self.volume[rows],
             self.interval_s,
         )
+
+    def tail(self, rows: int) -> Candles:
+        """Give the newest rows."""
+        return self.part(max(0, len(self) - rows), len(self))
 
 
 @dataclass(frozen=True, slots=True)

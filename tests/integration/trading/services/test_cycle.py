@@ -85,7 +85,7 @@ def test_two_workers_that_want_one_symbol_get_one_trade_the_older_first(scene: S
     result = turn(scene)
 
     assert Trade.objects.get().worker == older
-    assert sorted(decision.code for decision in result.decisions) == ["ALWAYS_ENTER", "SYMBOL_BUSY"]
+    assert sorted(decision.code for decision in result.decisions) == ["ENTRY", "SYMBOL_BUSY"]
 
 
 def test_a_symbol_that_was_taken_behind_our_back_is_busy_at_the_second_look(

@@ -92,7 +92,7 @@ def test_entries_of_one_turn_share_the_accounts_exposure(scene: Scene) -> None:
     a_worker(scene, "BTCUSDT", name="one")
     a_worker(scene, "ETHUSDT", name="two")
 
-    assert sorted(codes(scene, "BTCUSDT", "ETHUSDT")) == ["ACCOUNT_EXPOSURE_FULL", "ALWAYS_ENTER"]
+    assert sorted(codes(scene, "BTCUSDT", "ETHUSDT")) == ["ACCOUNT_EXPOSURE_FULL", "ENTRY"]
     assert Trade.objects.count() == 1
 
 
@@ -105,7 +105,7 @@ def test_open_trades_of_earlier_turns_count_until_they_are_closed(scene: Scene) 
     exit_trade(Trade.objects.get().pk, ExitReason.MANUAL, desk=scene.desk)
     scene.clock.advance(60)
     scene.quote("ETHUSDT", "50.00", "50.01")
-    assert codes(scene, "ETHUSDT") == ["ALWAYS_ENTER"]
+    assert codes(scene, "ETHUSDT") == ["ENTRY"]
 
 
 def test_an_entry_of_unknown_outcome_stays_reserved(scene: Scene) -> None:
@@ -133,7 +133,7 @@ def test_a_limit_of_another_asset_does_not_count(scene: Scene) -> None:
     )
     a_worker(scene)
 
-    assert codes(scene) == ["ALWAYS_ENTER"]
+    assert codes(scene) == ["ENTRY"]
 
 
 def test_the_days_loss_stops_entries_but_not_exits(scene: Scene) -> None:
@@ -161,7 +161,7 @@ def test_a_stopped_day_is_journalled_once_and_ends_at_midnight(scene: Scene) -> 
     scene.clock.now = scene.clock.now.replace(hour=0, minute=0, second=0) + timedelta(days=1)
     scene.quote("BTCUSDT", "100.00", "100.01")
 
-    assert codes(scene) == ["ALWAYS_ENTER"]
+    assert codes(scene) == ["ENTRY"]
 
 
 def test_a_raised_limit_ends_the_stop(scene: Scene) -> None:
@@ -174,7 +174,7 @@ def test_a_raised_limit_ends_the_stop(scene: Scene) -> None:
 
     set_limits(scene, max_daily_loss=str(lost + 1))
 
-    assert codes(scene) == ["ALWAYS_ENTER"]
+    assert codes(scene) == ["ENTRY"]
 
 
 def test_gains_after_the_stop_do_not_begin_the_day_again(scene: Scene) -> None:
@@ -196,7 +196,7 @@ def test_what_open_trades_would_lose_denies_entries_but_is_not_a_stop(scene: Sce
     set_limits(scene, max_daily_loss="0.70")
     scene.quote("BTCUSDT", "99.50", "99.51")
 
-    assert codes(scene, "ETHUSDT") == ["ALWAYS_ENTER"]
+    assert codes(scene, "ETHUSDT") == ["ENTRY"]
     exit_trade(Trade.objects.get(symbol="ETHUSDT").pk, ExitReason.MANUAL, desk=scene.desk)
     scene.clock.advance(60)
     scene.quote("ETHUSDT", "50.00", "50.01")

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.domain.performance import (
     ClosedTrade,
+    daily_returns,
+    deflated_sharpe,
     equity_curve,
     expectancy_bps,
     max_drawdown,
@@ -26,7 +29,9 @@ DAY = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 def trades(*pnls: str) -> list[ClosedTrade]:
     return [
-        ClosedTrade(DAY + timedelta(days=number), Decimal(pnl), Decimal(100))
+        ClosedTrade(
+            DAY + timedelta(days=number, hours=-6), DAY + timedelta(days=number), Decimal(pnl), Decimal(100)
+        )
         for number, pnl in enumerate(pnls)
     ]
 
@@ -72,7 +77,7 @@ def test_what_is_not_known_is_none() -> None:
 
 def test_sharpe_counts_days_without_trades() -> None:
     first, second = trades("1", "2")
-    late = ClosedTrade(DAY + timedelta(days=9), second.pnl, second.entry_notional)
+    late = ClosedTrade(second.opened_at, DAY + timedelta(days=9), second.pnl, second.entry_notional)
 
     busy = sharpe_ratio([first, second], starting_equity=Decimal(100))
     idle = sharpe_ratio([first, late], starting_equity=Decimal(100))
@@ -80,6 +85,44 @@ def test_sharpe_counts_days_without_trades() -> None:
     assert busy is not None
     assert idle is not None
     assert 0 < idle < busy
+
+
+def test_days_that_were_looked_at_tell_exposure_turnover_and_idle_time() -> None:
+    days = [DAY.date() + timedelta(days=number) for number in range(4)]
+
+    figures = summarise(trades("1", "2"), starting_equity=Decimal(1000), days=days)
+
+    assert figures.exposure == pytest.approx(2 * 100 * 6 / (1000 * 4 * 24))
+    assert figures.turnover == pytest.approx(2 * 100 / (1000 * 4))
+    assert daily_returns(trades("1"), starting_equity=Decimal(100), days=days) == [0.01, 0.0, 0.0, 0.0]
+    assert summarise(trades("1"), starting_equity=Decimal(1000)).exposure is None
+
+
+def test_sharpe_is_deflated_by_tries_and_not_by_one() -> None:
+    returns = [0.01, -0.004, 0.012, 0.0, 0.008, -0.006, 0.011, 0.002] * 5
+
+    alone = deflated_sharpe(returns, trials=1, trial_sharpe_variance=0.04)
+    best_of = [deflated_sharpe(returns, trials=tries, trial_sharpe_variance=0.04) for tries in (2, 20, 1000)]
+
+    known = [each for each in (alone, *best_of) if each is not None]
+    assert len(known) == 4
+    assert known[0] > 0.95
+    assert known == sorted(known, reverse=True)
+    assert deflated_sharpe([0.5, 0.5, 0.5], trials=1, trial_sharpe_variance=0.0) is None
+
+
+def test_noise_that_was_picked_from_many_does_not_look_good() -> None:
+    random = np.random.default_rng(4)
+    tries = random.normal(0.0, 0.01, (200, 300))
+    sharpes = tries.mean(axis=1) / tries.std(axis=1)
+    best = tries[sharpes.argmax()].tolist()
+
+    plain = deflated_sharpe(best, trials=1, trial_sharpe_variance=0.0)
+    deflated = deflated_sharpe(best, trials=200, trial_sharpe_variance=float(sharpes.var()))
+
+    assert plain is not None
+    assert deflated is not None
+    assert plain > 0.99 > 0.9 > deflated
 
 
 def test_equity_must_be_positive_at_the_start() -> None:

@@ -1,0 +1,60 @@
+"""Plans for the back-tester from what the product knows: a strategy's suggestions, or a worker's version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from intelligence.backtest import DEFAULT_WALLET, CostModel, Plan
+from intelligence.trade_kernel import Wallet
+from trading.domain.exits import ExitTerms
+from trading.domain.strategy import StrategySpec, clean_parameters, get_strategy
+from trading.domain.workers import WorkerConfig
+
+
+def suggested_terms(spec: StrategySpec, *, interval_s: int) -> ExitTerms:
+    """Give the exits that a strategy was made for, on candles of this length."""
+    exits = spec.exits
+    return ExitTerms(
+        float(exits.take_profit_bps),
+        float(exits.stop_loss_bps),
+        float(exits.trailing_bps),
+        float(exits.max_hold_candles * interval_s),
+    )
+
+
+def plan_of_strategy(
+    name: str, *, interval_s: int, costs: CostModel, changes: Mapping[str, object] | None = None
+) -> Plan:
+    """Give a plan with a strategy's defaults and suggested exits.
+
+    Raises:
+        ValueError: No such strategy, or a changed parameter is unknown or out of range.
+    """
+    spec = get_strategy(name)
+    parameters = clean_parameters(spec, changes or {})
+    return Plan(spec, parameters, suggested_terms(spec, interval_s=interval_s), DEFAULT_WALLET, costs)
+
+
+def plan_of_worker(
+    config: WorkerConfig, *, costs: CostModel, changes: Mapping[str, object] | None = None
+) -> Plan:
+    """Give a plan that trades as a worker's version says; its budget is all the money there is.
+
+    Raises:
+        ValueError: A changed parameter is unknown or out of range.
+    """
+    spec = get_strategy(config.strategy)
+    terms = ExitTerms(
+        float(config.take_profit_bps),
+        float(config.stop_loss_bps),
+        float(config.trailing_bps),
+        float(config.max_hold_s),
+    )
+    wallet = Wallet(
+        trade_notional=float(config.trade_notional),
+        budget=float(config.budget),
+        balance=float(config.budget),
+        max_open_trades=config.max_open_trades,
+        cooldown_s=config.cooldown_s,
+    )
+    return Plan(spec, clean_parameters(spec, {**config.parameters, **(changes or {})}), terms, wallet, costs)

@@ -1,0 +1,66 @@
+"""Draws a back-test into a file: trades on the price, equity, drawdown.
+
+Called by the commands alone, so that no other process pays for the drawing library.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from intelligence.backtest import Market, Outcome, Plan
+from trading.domain.signals import IntArray
+
+MOST_POINTS = 3_000  # finer than a screen; keeps the file small
+KINDS = (".svg", ".png", ".pdf")
+
+
+def draw(plan: Plan, market: Market, outcome: Outcome, path: Path) -> None:
+    """Write the plot; the price is that of the symbol with the most trades.
+
+    Raises:
+        ValueError: The ending of the file is not one of KINDS.
+        OSError: The file cannot be written.
+    """
+    if path.suffix not in KINDS:
+        raise ValueError(f"{path}: the plot's file must end in {', '.join(KINDS)}")
+    figure = Figure(figsize=(11, 9), layout="constrained")
+    price, equity, drawdown = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1))
+    _draw_price(price, market, outcome)
+    ends = outcome.trips[np.argsort(outcome.trips["exit_s"], kind="stable")]
+    curve = plan.wallet.balance + np.concatenate(([0.0], np.cumsum(ends["pnl"])))
+    moments = _moments(np.concatenate((market.arrays.open_s[:1], ends["exit_s"])))
+    peaks = np.maximum.accumulate(curve)
+    equity.step(moments, curve, where="post", color="tab:blue", linewidth=1)
+    equity.set_ylabel("equity, quote asset")
+    drawdown.fill_between(moments, (curve - peaks) / peaks * 100, step="post", color="tab:red", alpha=0.5)
+    drawdown.set_ylabel("drawdown, %")
+    figure.suptitle(f"{plan.spec.title}: {len(outcome.trips)} trades, {', '.join(market.symbols)}")
+    figure.savefig(path)
+
+
+def _draw_price(axes: Axes, market: Market, outcome: Outcome) -> None:
+    trips = outcome.trips
+    symbol = int(np.bincount(trips["symbol"], minlength=len(market.symbols)).argmax())
+    history = market.histories[symbol].candles
+    every = max(len(history) // MOST_POINTS, 1)
+    axes.plot(_moments(history.open_ms[::every] // 1000), history.close[::every], color="0.4", linewidth=0.6)
+    mine = trips[trips["symbol"] == symbol]
+    axes.plot(
+        _moments(mine["entry_s"]), mine["entry_price"], "^", color="tab:blue", markersize=4, label="entry"
+    )
+    for label, colour, part in (
+        ("exit with gain", "tab:green", mine[mine["pnl"] > 0]),
+        ("exit with loss", "tab:red", mine[mine["pnl"] <= 0]),
+    ):
+        axes.plot(_moments(part["exit_s"]), part["exit_price"], "v", color=colour, markersize=4, label=label)
+    axes.set_ylabel(market.symbols[symbol])
+    axes.legend(loc="upper left", fontsize="small")
+
+
+def _moments(seconds: IntArray) -> npt.NDArray[np.datetime64]:
+    return seconds.astype("datetime64[s]")
