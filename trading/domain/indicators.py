@@ -116,6 +116,17 @@ def change_bps(values: FloatArray, rows: int) -> FloatArray:
     return (values / shift(values, rows) - 1.0) * BPS
 
 
+def efficiency(values: FloatArray, length: int) -> FloatArray:
+    """Give how straight the way over `length` rows was: net change against all changes summed, -1 to 1.
+
+    0 where nothing moved. Warm-up: length + 1 rows.
+    Source: P. Kaufman, Smarter Trading (1995), efficiency ratio.
+    """
+    way = rolling_sum(np.abs(_changes(values)), length)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(way == 0.0, 0.0, (values - shift(values, length)) / way)
+
+
 def ratio_to_mean(values: FloatArray, length: int) -> FloatArray:
     """Give the value as a ratio of the mean of the last `length` rows; 0 where that mean is 0."""
     mean = rolling_mean(values, length)

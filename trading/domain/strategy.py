@@ -18,8 +18,12 @@ from trading.domain.signals import (
     Signals,
     StrategySpec,
 )
+from trading.domain.strategies.capitulation import CAPITULATION
 from trading.domain.strategies.dip_reversion import DIP_REVERSION
+from trading.domain.strategies.relative_strength import RELATIVE_STRENGTH
+from trading.domain.strategies.squeeze_release import SQUEEZE_RELEASE
 from trading.domain.strategies.trend_breakout import TREND_BREAKOUT
+from trading.domain.strategies.trend_pullback import TREND_PULLBACK
 
 __all__ = [
     "STRATEGIES",
@@ -33,7 +37,17 @@ __all__ = [
     "get_strategy",
 ]
 
-STRATEGIES: Mapping[str, StrategySpec] = {spec.name: spec for spec in (DIP_REVERSION, TREND_BREAKOUT)}
+STRATEGIES: Mapping[str, StrategySpec] = {
+    spec.name: spec
+    for spec in (
+        DIP_REVERSION,
+        TREND_BREAKOUT,
+        TREND_PULLBACK,
+        SQUEEZE_RELEASE,
+        RELATIVE_STRENGTH,
+        CAPITULATION,
+    )
+}
 
 
 def get_strategy(name: str) -> StrategySpec:

@@ -34,9 +34,13 @@ FREE = CostModel(0.0, 0.0, 0.0)
 PLAN = Plan(get_strategy("DIP_REVERSION"), {}, TERMS, costs=FREE)
 FLAT = (100.0, 100.2, 99.8, 100.0)
 UP, DOWN = (100.0, 101.5, 99.9, 101.2), (100.0, 100.1, 98.5, 98.8)
-LOOSE = {
+LOOSE: dict[str, dict[str, float]] = {
     "DIP_REVERSION": {"z_entry": 1.0, "reward_bps": 0.0, "rsi_entry": 60.0},
     "TREND_BREAKOUT": {"channel_length": 20, "trend_rise_bps": 0.0, "atr_min_bps": 0.0, "volume_ratio": 0.5},
+    "TREND_PULLBACK": {"trend_rise_bps": 0.0, "rsi_low": 60.0, "atr_min_bps": 0.0},
+    "SQUEEZE_RELEASE": {"squeeze_ratio": 1.0, "release_z": 0.5, "volume_ratio": 0.0, "release_bps": 0.0},
+    "RELATIVE_STRENGTH": {"strength": 0.5, "efficiency": 0.0, "rise_min_bps": 0.0, "pullback_bps": 2000.0},
+    "CAPITULATION": {"fall_atr": 1.0, "fall_min_bps": 0.0, "volume_ratio": 1.0, "rejection": 0.3},
 }
 
 

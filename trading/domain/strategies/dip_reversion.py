@@ -1,4 +1,4 @@
-"""DIP_REVERSION: buy a sharp dip below the recent mean while the larger picture is not falling.
+"""DIP_REVERSION: buy a deep and sharp dip below the recent mean.
 
 Registered in trading.domain.strategy. Pure array code; the exit belongs to the worker's exit policy.
 """
@@ -28,21 +28,20 @@ from trading.domain.signals import (
     SuggestedExits,
 )
 
-# Defaults: the middle of a plateau on 1m candles of 2020-21 and 5m candles of 2022-24, after 10 bps a side,
-# with a target of 200 bps, a stop of 300 and 240 candles at most. Faster candles need a smaller reward_bps.
+# Figures of the defaults: docs/strategies.md.
 PARAMETERS = (
     Parameter("z_length", 20, 5, 240, "candles", "Rows of the mean and the band around it.", "int"),
     Parameter("z_entry", 1.8, 0.5, 6.0, "ratio", "Standard deviations below the mean that make a dip."),
     Parameter("rsi_length", 7, 2, 28, "candles", "Length of the relative strength index.", "int"),
     Parameter("rsi_entry", 30.0, 1.0, 60.0, "points", "Highest relative strength index of a dip."),
     Parameter(
-        "reward_bps", 250.0, 0.0, 2000.0, "bps", "Least distance back to the mean; keep above all fees."
+        "reward_bps", 450.0, 0.0, 2000.0, "bps", "Least distance back to the mean; keep above all fees."
     ),
     Parameter(
         "trend_length", 60, 5, 60, "candles", "Length of the exponential mean that shows the trend.", "int"
     ),
     Parameter(
-        "trend_fall_bps", 0.0, 0.0, 2000.0, "bps", "Most that mean may have fallen over half its length."
+        "trend_fall_bps", 2000.0, 0.0, 2000.0, "bps", "Most that mean may have fallen over half its length."
     ),
     Parameter(
         "volume_ratio", 20.0, 1.0, 100.0, "ratio", "Most volume against its mean; more is news, not noise."
@@ -90,16 +89,16 @@ DIP_REVERSION = StrategySpec(
     title="Dip reversion",
     idea=(
         "Prices overshoot when someone must sell at once: the close falls several standard deviations "
-        "below its recent mean and often comes back part of the way. It buys such a dip when the trend is "
-        "flat or up and the way back pays the fees several times."
+        "below its recent mean and often comes back part of the way. It buys such a dip where the way back "
+        "pays the fees many times; the deeper the dip, the better it paid."
     ),
     loses=(
-        "When a dip is the beginning of a slide, which is why a falling trend and abnormal volume forbid it, "
-        "and a stop must stand under it."
+        "When a dip is the beginning of a slide: several stops in a row. Abnormal volume forbids an entry; a "
+        "limit on the trend (trend_fall_bps) can, at the price of most of the trades."
     ),
     parameters=PARAMETERS,
     warmup=warmup,
     figures=figures,
     conditions=CONDITIONS,
-    exits=SuggestedExits(take_profit_bps=200, stop_loss_bps=300, trailing_bps=0, max_hold_candles=240),
+    exits=SuggestedExits(take_profit_bps=400, stop_loss_bps=400, trailing_bps=0, max_hold_candles=288),
 )

@@ -27,18 +27,17 @@ from trading.domain.signals import (
     SuggestedExits,
 )
 
-# Defaults: 1m candles of 2020-21 after 10 bps a side, with a target of 600 bps, a stop of 300 and 480
-# candles at most. On 5m candles of 2022-24 they do not pay; let a worker prove them before it trades them.
+# Figures of the defaults: docs/strategies.md.
 PARAMETERS = (
-    Parameter("channel_length", 240, 10, 240, "candles", "Rows of the range whose top must break.", "int"),
+    Parameter("channel_length", 60, 10, 240, "candles", "Rows of the range whose top must break.", "int"),
     Parameter(
         "trend_length", 50, 5, 60, "candles", "Length of the exponential mean that shows the trend.", "int"
     ),
     Parameter("trend_rise_bps", 15.0, 0.0, 2000.0, "bps", "Least rise of that mean over half its length."),
     Parameter("atr_length", 14, 2, 28, "candles", "Length of the average true range.", "int"),
-    Parameter("atr_min_bps", 25.0, 0.0, 500.0, "bps", "Least average range; below it the fees eat the move."),
-    Parameter("atr_max_bps", 150.0, 1.0, 2000.0, "bps", "Most average range; above it a stop is only luck."),
-    Parameter("volume_ratio", 4.0, 0.0, 50.0, "ratio", "Least volume against its mean over the range."),
+    Parameter("atr_min_bps", 60.0, 0.0, 500.0, "bps", "Least average range; below it the fees eat the move."),
+    Parameter("atr_max_bps", 400.0, 1.0, 2000.0, "bps", "Most average range; above it a stop is only luck."),
+    Parameter("volume_ratio", 2.0, 0.0, 50.0, "ratio", "Least volume against its mean over the range."),
 )
 
 
@@ -91,5 +90,5 @@ TREND_BREAKOUT = StrategySpec(
     warmup=warmup,
     figures=figures,
     conditions=CONDITIONS,
-    exits=SuggestedExits(take_profit_bps=600, stop_loss_bps=300, trailing_bps=0, max_hold_candles=480),
+    exits=SuggestedExits(take_profit_bps=1000, stop_loss_bps=300, trailing_bps=0, max_hold_candles=288),
 )
