@@ -26,6 +26,7 @@ from trading.domain.strategies.trend_breakout import TREND_BREAKOUT
 from trading.domain.strategies.trend_pullback import TREND_PULLBACK
 
 __all__ = [
+    "DEFAULT_STRATEGY",
     "STRATEGIES",
     "Candles",
     "FloatArray",
@@ -48,6 +49,9 @@ STRATEGIES: Mapping[str, StrategySpec] = {
         CAPITULATION,
     )
 }
+
+# What is traded and judged where nothing else is asked for; docs/strategies.md says why.
+DEFAULT_STRATEGY = CAPITULATION.name
 
 
 def get_strategy(name: str) -> StrategySpec:
