@@ -136,8 +136,8 @@ class StrategySpec:
 
     `figures` looks at no later row, and a row needs no more than `warmup(parameters)` rows, itself included;
     so a live window of that many rows gives the same answer as all of history. It takes candles of one symbol
-    or of several side by side, and answers each symbol as if it were alone. It is given the parameters that are
-    no limit of a condition: points of a sweep that differ only in limits share their figures.
+    or of several side by side, and answers each symbol as if it were alone. It is given the parameters that
+    are no limit of a condition: points of a sweep that differ only in limits share their figures.
     """
 
     name: str
