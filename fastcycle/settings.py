@@ -180,6 +180,15 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Operations",
+                "separator": True,
+                "items": [
+                    _link("Incidents", "warning", "trading_incident"),
+                    _link("Configurations", "settings_backup_restore", "trading_configsnapshot"),
+                    _link("Changes", "difference", "trading_configchange"),
+                ],
+            },
+            {
                 "title": "House",
                 "separator": True,
                 "collapsible": True,

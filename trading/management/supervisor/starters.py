@@ -16,7 +16,7 @@ from trading import bootstrap
 from trading.domain.ports import VenueError
 from trading.models import Worker
 from trading.selectors.workers import parse_config
-from trading.services import instruments, workers
+from trading.services import instruments, schedules, workers
 
 ACTOR = "first start"
 LIMITS: Mapping[str, Any] = {
@@ -61,6 +61,8 @@ def begin_trading(say: Callable[[str], None]) -> int:
         say(f"the venue cannot be asked for its symbols yet: {error}")
     if not Worker.objects.exists():
         _make_starters(say, now=now)
+    # What a new version brought along; the first start keeps the first snapshot.
+    schedules.note_edit(actor=ACTOR, now=now, reason="found at the start")
     try:
         instruments.refresh_fees(venue=bootstrap.get_venue(), now=now)
     except VenueError as error:
