@@ -88,12 +88,13 @@ def _restore_blacklist(
 def _restore_schedules(
     current: Mapping[str, Fields], wanted: Mapping[str, Fields], *, by: str, now: datetime, reason: str
 ) -> None:
-    if current == wanted:
+    # One that the snapshot does not know stays as it is: it may have come with the program, and without the
+    # watchdog's schedule nobody would look after open trades.
+    changed = {name: fields for name, fields in wanted.items() if current.get(name) != fields}
+    if not changed:
         return
-    PeriodicTask.objects.filter(name__in={*current} - {*wanted}).delete()
-    for name, fields in wanted.items():
-        if current.get(name) != fields:
-            PeriodicTask.objects.update_or_create(name=name, defaults=_to_task(fields))
+    for name, fields in changed.items():
+        PeriodicTask.objects.update_or_create(name=name, defaults=_to_task(fields))
     PeriodicTasks.update_changed()
     journal.write("schedule.restored", "schedules", actor=by, now=now, reason=reason)
 

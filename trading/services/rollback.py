@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from trading.domain.configuration import Difference
+from trading.domain.configuration import ABSENT, Difference
 from trading.domain.risk import TradingState
 from trading.domain.workers import InvalidConfiguration
 from trading.models import ConfigSnapshot
@@ -62,8 +62,12 @@ def find_target(snapshot_id: int | None) -> ConfigSnapshot:
 
 
 def preview(target: ConfigSnapshot) -> list[Difference]:
-    """Give what rolling back would change."""
-    return snapshots.differences_from_now(target)
+    """Give what rolling back would change; schedules that the target does not know stay as they are."""
+    return [
+        each
+        for each in snapshots.differences_from_now(target)
+        if not (each.path.startswith("schedules.") and each.after == ABSENT)
+    ]
 
 
 def roll_back(

@@ -122,6 +122,18 @@ def test_going_back_leaves_no_difference_and_starts_in_the_first_stage(scene: Sc
     assert ConfigChange.objects.latest("pk").action == "configuration.rolled_back"
 
 
+def test_going_back_takes_no_schedule_away_that_came_later(scene: Scene) -> None:
+    a_worker(scene)
+    stable = _stable(scene)
+    every = IntervalSchedule.objects.create(every=2, period="seconds")
+    PeriodicTask.objects.create(name="watchdog", task="trading.run_upkeep", interval=every)
+
+    done = rollback.roll_back(stable, by="anna", desk=scene.desk)
+
+    assert PeriodicTask.objects.get(name="watchdog").enabled
+    assert done.remaining == []
+
+
 def test_going_back_leaves_the_ledger_and_protection_alone(scene: Scene) -> None:
     worker = a_worker(scene)
     stable = _stable(scene)
