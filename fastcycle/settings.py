@@ -20,7 +20,8 @@ from django.urls import reverse_lazy
 from fastcycle import env, logs, venue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env.load_file(Path(os.environ.get("FASTCYCLE_ENV_FILE") or BASE_DIR / ".env"))
+ENV_FILE = Path(os.environ.get("FASTCYCLE_ENV_FILE") or BASE_DIR / ".env")
+env.load_file(ENV_FILE)
 
 # ---------------------------------------------------------------------------------------------- home
 
@@ -45,6 +46,21 @@ API_REQUESTS_1M = env.whole_number("API_REQUESTS_PER_MINUTE", default=600, low=6
 # ---------------------------------------------------------------------------------------------- Django
 
 SECRET_KEY = env.kept_secret("SECRET_KEY", path=SECRETS_DIR / "secret_key")
+# Files that hold a secret of this installation; the start-up checks look who may read them.
+SECRET_FILES = [
+    path
+    for path in (
+        ENV_FILE,
+        *sorted(SECRETS_DIR.glob("*")),
+        *(
+            Path(env.text(name))
+            for name in ("SECRET_KEY_FILE", "BINANCE_API_KEY_FILE", "BINANCE_API_SECRET_FILE")
+            if env.text(name)
+        ),
+        Path(env.text("BINANCE_PRIVATE_KEY_FILE")),
+    )
+    if path.is_file()
+]
 DEBUG = False
 PORT = env.whole_number("PORT", default=8000, low=1, high=65535)
 HOST = env.text("HOST", "127.0.0.1")
@@ -161,6 +177,17 @@ UNFOLD: dict[str, Any] = {
                     _link("External changes", "input", "trading_externalchange"),
                     _link("Trading state", "power_settings_new", "trading_tradingcontrol"),
                     _link("Limits", "speed", "trading_accountlimit"),
+                ],
+            },
+            {
+                "title": "Operations",
+                "separator": True,
+                "items": [
+                    _link("Incidents", "warning", "trading_incident"),
+                    _link("Configurations", "settings_backup_restore", "trading_configsnapshot"),
+                    _link("Changes", "difference", "trading_configchange"),
+                    _link("Stages", "stairs", "trading_rolloutstage"),
+                    _link("Rollouts", "rocket_launch", "trading_rollout"),
                 ],
             },
             {

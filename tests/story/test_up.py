@@ -168,6 +168,19 @@ def test_up_serves_a_page_and_tells_the_first_password_once(stack: Stack) -> Non
     assert (stack.home / "secrets" / "secret_key").stat().st_mode & 0o077 == 0
 
 
+def test_the_doctor_finds_a_new_installation_fit_before_and_after(stack: Stack) -> None:
+    # Without ports of its own it speaks to the stack that runs on this home.
+    environment = {name: value for name, value in _environment(stack.home).items() if name != "PAPER_PORT"}
+    for options in ((), ("--after-deploy",)):
+        command = [sys.executable, str(ROOT / "manage.py"), "doctor", "--json", *options]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        findings = json.loads(done.stdout)["findings"]
+
+        assert [each for each in findings if each["verdict"] == "FAIL"] == []
+        assert len(findings) >= 5
+        assert done.returncode == 0
+
+
 def test_second_up_on_the_same_home_says_so_and_leaves(stack: Stack) -> None:
     second = subprocess.run(
         _command("--port", str(_free_port())), env=_environment(stack.home), capture_output=True, check=False

@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from trading import bootstrap
 from trading.domain.ports import VenueError
-from trading.services import blacklist, workers
+from trading.services import blacklist, incidents, rollback, rollout, workers
 from trading.services.ledger import NothingToAccept
 
 OPERATE = "trading.operate_worker"
@@ -28,6 +28,10 @@ REFUSALS = (
     blacklist.NotBarred,
     NothingToAccept,
     VenueError,
+    incidents.NoOpenIncident,
+    rollback.CannotRollBack,
+    rollout.EvidenceLacking,
+    rollout.InvalidStage,
 )
 
 

@@ -25,6 +25,7 @@ from trading.domain.values import ID_PREFIX, OrderRole, to_ms
 from trading.exchange import decode, decode_market, encode, faults
 from trading.exchange.breaker import Endpoints
 from trading.exchange.fields import UnknownMessage
+from trading.exchange.key_questions import KeyQuestions
 from trading.exchange.line import Kind, Line, Send
 from trading.exchange.market_questions import MarketQuestions
 from trading.exchange.money_questions import MoneyQuestions
@@ -112,7 +113,7 @@ def _borrowed_loop() -> Iterator[None]:
         loop.close()
 
 
-class BinanceVenue(MarketQuestions, MoneyQuestions):
+class BinanceVenue(MarketQuestions, MoneyQuestions, KeyQuestions):
     """One account on one venue. Safe to use from several threads; make it after a fork, not before."""
 
     def __init__(

@@ -3,6 +3,7 @@
 from trading.models.control import AccountLimit, ExternalChange, ReconcileRun, TradingControl
 from trading.models.figures import DayFigures
 from trading.models.journal import JournalEntry
+from trading.models.operations import ConfigChange, ConfigSnapshot, Incident, Rollout, RolloutStage
 from trading.models.order import FillRow, Order, OrderList
 from trading.models.symbols import Balance, BlacklistEntry, InstrumentRow
 from trading.models.trade import Trade
@@ -12,14 +13,19 @@ __all__ = [
     "AccountLimit",
     "Balance",
     "BlacklistEntry",
+    "ConfigChange",
+    "ConfigSnapshot",
     "DayFigures",
     "ExternalChange",
     "FillRow",
+    "Incident",
     "InstrumentRow",
     "JournalEntry",
     "Order",
     "OrderList",
     "ReconcileRun",
+    "Rollout",
+    "RolloutStage",
     "Trade",
     "TradingControl",
     "Worker",

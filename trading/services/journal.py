@@ -1,4 +1,8 @@
-"""Writes the journal. Called by every service inside its own transaction; never by anybody else."""
+"""Writes the journal. Called by every service inside its own transaction; never by anybody else.
+
+A row about configuration brings the snapshot of it along, in the same transaction: services write the row
+last, when everything that they change is changed.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,6 +10,7 @@ from typing import Any
 
 from trading import events
 from trading.models import JournalEntry
+from trading.services import snapshots
 
 
 def write(
@@ -28,5 +33,7 @@ def write(
         after=dict(after or {}),
         reason=reason[:300],
     )
+    if snapshots.is_about_configuration(action):
+        snapshots.note_change(entry)
     events.journal_added(entry)
     return entry

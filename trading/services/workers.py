@@ -119,20 +119,33 @@ def delete_worker(worker_id: int, *, actor: str, now: datetime, reason: str = ""
         number = Trade.objects.filter(worker=worker, state__in=OPEN_STATE_NAMES).count()
         if number:
             raise NotAllowedNow(f"worker {worker.name!r} has {number} open trades; drain or flatten it first")
-        before = worker.name
-        worker.is_deleted = True
-        worker.name = f"{worker.name[:40]} (deleted {worker.pk})"
-        worker.save(update_fields=["is_deleted", "name"])
-        journal.write(
-            "worker.deleted",
-            f"worker:{worker.pk}",
-            actor=actor,
-            now=now,
-            before={"name": before},
-            reason=reason,
-        )
-        events.worker_changed(worker)
+        _take_away(worker, actor=actor, now=now, reason=reason)
     return worker
+
+
+def retire_worker(worker_id: int, *, actor: str, now: datetime, reason: str = "") -> Worker:
+    """Stop a worker and take it out of sight at once; open trades run out by their own exits.
+
+    Raises:
+        WorkerNotFound
+    """
+    with transaction.atomic():
+        worker = _lock(worker_id)
+        if worker.state != WorkerState.STOPPED.value:
+            _write_state(worker, WorkerState.STOPPED, now=now)
+        _take_away(worker, actor=actor, now=now, reason=reason)
+    return worker
+
+
+def _take_away(worker: Worker, *, actor: str, now: datetime, reason: str) -> None:
+    before = worker.name
+    worker.is_deleted = True
+    worker.name = f"{worker.name[:40]} (deleted {worker.pk})"
+    worker.save(update_fields=["is_deleted", "name"])
+    journal.write(
+        "worker.deleted", f"worker:{worker.pk}", actor=actor, now=now, before={"name": before}, reason=reason
+    )
+    events.worker_changed(worker)
 
 
 def flatten_worker(worker_id: int, *, actor: str, desk: Desk, reason: str = "") -> int:

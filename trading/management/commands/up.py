@@ -57,6 +57,8 @@ class Command(BaseCommand):
         supervisor = Supervisor(redis_url=settings.REDIS_URL, lock=lock, say=self._say)
         supervisor.begin()
         try:
+            # Ours alone: they cost nothing, and what is unsafe must not start.
+            self.check(tags=["trading"])
             plan.start(supervisor, say=self._say)
             self._say(f"open http://{plan.shown_host}:{options['port']}/")
             self._say(f"ready in {time.monotonic() - began_s:.1f} s")

@@ -16,13 +16,14 @@ from trading import bootstrap
 from trading.domain.ports import VenueError
 from trading.models import Worker
 from trading.selectors.workers import parse_config
-from trading.services import instruments, workers
+from trading.services import instruments, schedules, workers
 
 ACTOR = "first start"
 LIMITS: Mapping[str, Any] = {
     "interval": "1s",
-    "trade_notional": "50",
-    "budget": "300",
+    # What the first stage of a rollout allows.
+    "trade_notional": "10",
+    "budget": "60",
     "max_open_trades": 6,
     "take_profit_bps": 30,
     "stop_loss_bps": 40,
@@ -61,6 +62,8 @@ def begin_trading(say: Callable[[str], None]) -> int:
         say(f"the venue cannot be asked for its symbols yet: {error}")
     if not Worker.objects.exists():
         _make_starters(say, now=now)
+    # What a new version brought along; the first start keeps the first snapshot.
+    schedules.note_edit(actor=ACTOR, now=now, reason="found at the start")
     try:
         instruments.refresh_fees(venue=bootstrap.get_venue(), now=now)
     except VenueError as error:

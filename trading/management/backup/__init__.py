@@ -1,0 +1,1 @@
+"""Backups: one file with every row, readable on either database, and restored as one whole or not at all."""

@@ -1,0 +1,1 @@
+"""What `manage.py doctor` looks at, one module for each place; nothing here changes anything by itself."""
