@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from trading.domain.instrument import Instrument
 from trading.domain.market import Quote, spread_bps
-from trading.domain.rollout import NO_LIMITS, StageLimits
 from trading.domain.values import ZERO, to_text
 
 
@@ -28,8 +27,6 @@ class DenialCode(StrEnum):
     TRADING_REDUCING = "TRADING_REDUCING"
     TRADING_HALTED = "TRADING_HALTED"
     DAILY_LOSS_REACHED = "DAILY_LOSS_REACHED"
-    STAGE_WORKERS = "STAGE_WORKERS"
-    STAGE_NOTIONAL = "STAGE_NOTIONAL"
     ACCOUNT_EXPOSURE_FULL = "ACCOUNT_EXPOSURE_FULL"
     SYMBOL_EXPOSURE_FULL = "SYMBOL_EXPOSURE_FULL"
     SYMBOL_NOT_TRADING = "SYMBOL_NOT_TRADING"
@@ -96,7 +93,6 @@ class EntryFacts:
     bound_notional: Decimal
     free_quote: Decimal | None
     at_risk: AtRisk = AtRisk()
-    other_workers: int = 0  # that hold trades now
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +105,6 @@ class EntryLimits:
     budget: Decimal
     trade_notional: Decimal
     account: AccountLimits = AccountLimits()
-    stage: StageLimits = NO_LIMITS
 
 
 def check_entry(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
@@ -120,7 +115,6 @@ def check_entry(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     """
     return (
         _check_account(facts, limits)
-        or _check_stage(facts, limits)
         or _check_symbol(facts, limits)
         or _check_market(facts, limits)
         or _check_worker(facts, limits)
@@ -140,16 +134,6 @@ def _check_account(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     return _check_exposure(
         DenialCode.ACCOUNT_EXPOSURE_FULL, facts.at_risk.exposure, limits.account.max_exposure, limits
     )
-
-
-def _check_stage(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
-    """Refuse what the stage of the rollout does not allow yet, whoever configured it."""
-    workers, notional = limits.stage.max_workers, limits.stage.max_trade_notional
-    if workers is not None and facts.other_workers >= workers:
-        return Denial(DenialCode.STAGE_WORKERS, f"{facts.other_workers} others hold trades", str(workers))
-    if notional is not None and limits.trade_notional > notional:
-        return Denial(DenialCode.STAGE_NOTIONAL, to_text(limits.trade_notional), to_text(notional))
-    return None
 
 
 def _check_exposure(

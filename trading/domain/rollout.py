@@ -41,9 +41,6 @@ class StageLimits:
     max_trade_notional: Decimal | None = None
 
 
-NO_LIMITS = StageLimits()
-
-
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What was measured since the stage was entered, by whoever watches health.

@@ -25,7 +25,6 @@ from trading.domain.risk import (
     TradingState,
     check_entry,
 )
-from trading.domain.rollout import StageLimits
 from trading.domain.trades import TradeState
 from trading.domain.values import ZERO, trade_key
 from trading.models import Balance, Trade, TradingControl
@@ -41,7 +40,6 @@ from trading.selectors.trades import last_closed_at
 from trading.services.context import Desk
 from trading.services.fee_purse import FeePurse, look_into_purse
 from trading.services.limits import note_daily_loss
-from trading.services.rollout import stage_limits
 from trading.services.roster import Post, Squad
 from trading.services.signals import SignalAnswer
 from trading.services.submit import Intent, Recorded, record_all
@@ -89,7 +87,6 @@ class _Books:
     symbol_exposure: dict[str, Decimal]
     losses: dict[str, DayLoss]
     purse: FeePurse
-    stages: Mapping[int, StageLimits]
 
     def at_risk(self, symbol: str, quote_asset: str) -> AtRisk:
         """Give what an entry on the symbol is checked against."""
@@ -189,7 +186,6 @@ def _read_books(
         symbol_exposure=symbol_exposure,
         losses=_losses(limits, open_trades, quotes, now=now),
         purse=purse,
-        stages=stage_limits({wish.post.worker.version for wish in wishes if wish.post.worker.version}),
     )
 
 
@@ -251,7 +247,6 @@ def _check(
         bound_notional=books.bound.get(worker_id, ZERO),
         free_quote=books.free.get(instrument.quote_asset),
         at_risk=books.at_risk(wish.candle.symbol, instrument.quote_asset),
-        other_workers=len(books.open_trades) - (worker_id in books.open_trades),
     )
     limits = EntryLimits(
         max_quote_age_s=desk.limits.max_quote_age_s,
@@ -260,7 +255,6 @@ def _check(
         budget=config.budget,
         trade_notional=config.trade_notional,
         account=books.limits.get(instrument.quote_asset, AccountLimits()),
-        stage=books.stages[wish.post.worker.version_id or 0],
     )
     denial = check_entry(facts, limits)
     if denial is not None or quote is None:

@@ -27,7 +27,6 @@ from trading.domain.rollout import (
 from trading.domain.strategy import STRATEGIES
 from trading.models import Rollout, RolloutStage, Worker, WorkerVersion
 from trading.selectors.configuration import list_stages, stage_to_json
-from trading.selectors.workers import list_workers
 from trading.services import journal
 
 LARGEST = Decimal(1_000_000_000)
@@ -46,47 +45,19 @@ class EvidenceLacking(RuntimeError):
         super().__init__("; ".join(self.lines))
 
 
-def stage_limits(versions: Iterable[WorkerVersion]) -> dict[int, StageLimits]:
-    """Give what holds for entries of each version, by its id; two questions to the database in all."""
-    subjects = {
-        version.pk: (strategy_subject(version.strategy), version_subject(version.pk)) for version in versions
-    }
-    stages = list_stages()
-    named = {INSTALLATION}.union(*subjects.values())
-    reached = dict(Rollout.objects.filter(subject__in=named).values_list("subject", "stage"))
-    installation = stage_of(INSTALLATION, stages, reached)
-    return {
-        pk: limits_of(installation, (stage_of(each, stages, reached) for each in pair))
-        for pk, pair in subjects.items()
-    }
+def stage_limits(
+    strategy: str, version_id: int, *, stages: list[Stage], reached: dict[str, int]
+) -> StageLimits:
+    """Give what holds for entries of a version, from one read of stages and rollouts."""
+    subjects = strategy_subject(strategy), version_subject(version_id)
+    return limits_of(
+        stage_of(INSTALLATION, stages, reached), (stage_of(subject, stages, reached) for subject in subjects)
+    )
 
 
-def subjects_in_use() -> list[str]:
-    """Give everything that has a stage now: the installation, and strategy and version of each worker."""
-    versions = [worker.version for worker in list_workers() if worker.version is not None]
-    return [
-        INSTALLATION,
-        *sorted({strategy_subject(version.strategy) for version in versions}),
-        *(version_subject(version.pk) for version in versions),
-    ]
-
-
-def advance_all(evidence: Evidence, *, by: str, now: datetime) -> dict[str, list[str]]:
-    """Move every rollout in use that has earned its next stage; give what the others lack, by subject.
-
-    The door of whoever watches health: it may be called as often as wanted.
-    """
-    lacks: dict[str, list[str]] = {}
-    last = list_stages()[-1].number
-    reached = dict(Rollout.objects.values_list("subject", "stage"))
-    for subject in subjects_in_use():
-        if reached.get(subject, 0) >= last:
-            continue
-        try:
-            advance(subject, evidence, by=by, now=now)
-        except EvidenceLacking as error:
-            lacks[subject] = error.lines
-    return lacks
+def reached_stages(subjects: Iterable[str]) -> dict[str, int]:
+    """Give the stage of each subject that was ever moved."""
+    return dict(Rollout.objects.filter(subject__in=list(subjects)).values_list("subject", "stage"))
 
 
 def advance(subject: str, evidence: Evidence, *, by: str, now: datetime) -> Rollout:
@@ -144,7 +115,10 @@ def define_stages(stages: list[Stage], *, actor: str, now: datetime, reason: str
         if before == stages and RolloutStage.objects.exists():
             return
         RolloutStage.objects.all().delete()
-        RolloutStage.objects.bulk_create(map(_to_row, stages))
+        RolloutStage.objects.bulk_create(
+            RolloutStage(**{name: getattr(stage, name) for name in Stage.__dataclass_fields__})
+            for stage in stages
+        )
         journal.write(
             "rollout.stages_defined",
             "rollout",
@@ -160,29 +134,12 @@ def change_stage(
     number: int, changes: dict[str, Any], *, actor: str, now: datetime, reason: str = ""
 ) -> list[Stage]:
     """Change the named fields of one stage. Raises InvalidStage."""
-    changed = check_change(number, changes)
-    define_stages(changed, actor=actor, now=now, reason=reason)
-    return changed
-
-
-def check_change(number: int, changes: dict[str, Any]) -> list[Stage]:
-    """Give all stages as they would be. Raises InvalidStage."""
     stages = list_stages()
     if number not in {stage.number for stage in stages}:
         raise InvalidStage(f"stage: there are {', '.join(str(stage.number) for stage in stages)}")
     changed = [replace(stage, **changes) if stage.number == number else stage for stage in stages]
-    _check(changed)
+    define_stages(changed, actor=actor, now=now, reason=reason)
     return changed
-
-
-def keep_stages() -> None:
-    """Make rows of the stages that come with the program, so that they can be edited; nothing else."""
-    if not RolloutStage.objects.exists():
-        RolloutStage.objects.bulk_create(map(_to_row, list_stages()), ignore_conflicts=True)
-
-
-def _to_row(stage: Stage) -> RolloutStage:
-    return RolloutStage(**{name: getattr(stage, name) for name in Stage.__dataclass_fields__})
 
 
 def _check(stages: list[Stage]) -> None:
