@@ -138,6 +138,8 @@ def build_config(*, folder: Path, process: str | None, level: str) -> dict[str, 
                 "urllib3",
                 "django.channels",
                 "amqp",
+                # It names the address of a channel, which is a secret.
+                "apprise",
             )
         },
     }

@@ -334,6 +334,17 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
 }
 
+# ---------------------------------------------------------------------------------------------- monitoring
+
+# What `run_web` keeps running beside the site.
+WATCH = "monitoring.watch.Watch"
+# Where alerts and reports go: addresses of Apprise, parted by white space. They contain secrets.
+NOTIFY_URLS = env.secret("NOTIFY_URLS")
+# Called every minute while all is well; whoever is behind it raises the alarm when the calls end.
+PING_URL = env.secret("PING_URL")
+# Whoever asks for /metrics must know it; without one the page does not exist.
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+
 # ---------------------------------------------------------------------------------------------- logging
 
 LOG_LEVEL = env.choice("LOG_LEVEL", allowed=("debug", "info", "warning", "error"), default="info").upper()

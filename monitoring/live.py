@@ -6,16 +6,22 @@ that is away: the reading then says that nothing is known.
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import redis
 from django.conf import settings
 
+from monitoring.rules import HouseInputs
 from trading.selectors import live
 
 log = logging.getLogger(__name__)
+
+HOUSE_KEY = "fc:watch:house"
+HOUSE_KEPT_S = 15
 
 
 def utc_now() -> datetime:
@@ -45,6 +51,20 @@ def read_why_not(worker_ids: list[int]) -> dict[int, live.WhyNot]:
     except redis.RedisError as error:
         log.warning("denials could not be read: %s", error)
         return {}
+
+
+def publish_house(client: redis.Redis, house: HouseInputs) -> None:
+    """Tell every process what the watch measured. Raises redis.RedisError."""
+    client.set(HOUSE_KEY, json.dumps(asdict(house)), ex=HOUSE_KEPT_S)
+
+
+def read_house() -> HouseInputs | None:
+    """Give what the watch measured within the last seconds, or None where nobody watches or can say."""
+    try:
+        raw = get_client().get(HOUSE_KEY)
+    except redis.RedisError:
+        return None
+    return HouseInputs(**json.loads(raw)) if raw else None
 
 
 def redis_answers() -> bool:

@@ -134,8 +134,28 @@ def unprotected_symbols(*, now: datetime) -> tuple[str, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class StoredInputs:
+    """What the database adds to the health of this moment."""
+
+    unprotected_symbols: tuple[str, ...] = ()
+    reconcile: rules.ReconcileInputs | None = None
+
+
+def read_stored(*, now: datetime) -> StoredInputs:
+    """Ask the database what is unprotected and what the newest reconcile found."""
+    return StoredInputs(unprotected_symbols(now=now), _reconcile_inputs(ledger.reconcile_figures(now=now)))
+
+
 def health_inputs(reading: LiveReading | None, *, now: datetime) -> rules.HealthInputs:
-    """Put one reading, and what the database knows, into the terms of the health rules."""
+    """Put one reading, what the database knows and what the watch measured into the terms of the rules."""
+    return put_together(reading, read_stored(now=now), live.read_house() if reading else None)
+
+
+def put_together(
+    reading: LiveReading | None, stored: StoredInputs | None, house: rules.HouseInputs | None
+) -> rules.HealthInputs:
+    """Put what three places know into the terms of the health rules; None = that place does not answer."""
     feed = reading.feed if reading else None
     user_stream = reading.user_stream if reading else None
     api = reading.api if reading else None
@@ -145,11 +165,13 @@ def health_inputs(reading: LiveReading | None, *, now: datetime) -> rules.Health
         price_age_s=_seconds(feed),
         user_stream_is_connected=user_stream.is_connected if user_stream else None,
         user_stream_age_s=_seconds(user_stream),
-        unprotected_symbols=unprotected_symbols(now=now),
+        unprotected_symbols=stored.unprotected_symbols if stored else (),
         weight_ratio=api.weight_ratio if api else None,
         error_ratio=api.errors_ratio if api else None,
         processes=frozenset(process.name for process in reading.processes) if reading else frozenset(),
-        reconcile=_reconcile_inputs(ledger.reconcile_figures(now=now)),
+        reconcile=stored.reconcile if stored else None,
+        house=house,
+        is_stored=stored is not None,
     )
 
 

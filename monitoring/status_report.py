@@ -48,7 +48,7 @@ def build_status(*, now: datetime) -> dict[str, Any]:
         "cache": {"hit_ratio": reading.cache_hit_ratio if reading else None},
         "reconcile": ledger.reconcile_figures(now=now),
         "alerts": [asdict(loss) for loss in health.losses],
-        "processes": _processes(reading),
+        "processes": process_rows(reading),
         "unprotected_s_total": round(trades.unprotected_s_total(now=now), 3),
         "limits": limits.limit_figures(now=now, bids=bids_of(reading)),
     }
@@ -72,7 +72,8 @@ def _running_s(row: events.TradePayload, *, now_ms: int) -> float:
     return max(now_ms - since_ms, 0) / 1000 if since_ms is not None else 0.0
 
 
-def _processes(reading: LiveReading | None) -> list[dict[str, Any]]:
+def process_rows(reading: LiveReading | None) -> list[dict[str, Any]]:
+    """Give each process of the stack on this machine with its memory."""
     found: list[tuple[str, int]] = [(each.name, each.pid) for each in reading.processes] if reading else []
     supervisor = _supervisor_pid([pid for _, pid in found])
     if supervisor is not None:

@@ -58,6 +58,7 @@ class ProcessStatus:
     pid: int
     started_at_ms: int
     beat_age_ms: int
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,4 +247,5 @@ def _processes(rows: Iterable[tuple[str, bytes | None]], *, now_ms: int) -> Iter
                 pid=int(beat["pid"]),
                 started_at_ms=int(beat["started_at_ms"]),
                 beat_age_ms=max(now_ms - int(beat["beat_at_ms"]), 0),
+                host=str(beat.get("host", "")),
             )

@@ -5,9 +5,21 @@ from typing import Any
 
 import pytest
 
-from monitoring.rules import HealthInputs, ReconcileInputs, judge
+from monitoring.rules import HealthInputs, HouseInputs, ReconcileInputs, judge
 
 CLEAN = ReconcileInputs(age_s=30.0, different_assets=(), unknown_orders=0, missing_symbols=())
+HOUSE = HouseInputs(
+    queue_lag_s=0.0,
+    queue_length=0,
+    clock_skew_ms=-3.0,
+    memory_mb=200.0,
+    memory_growth_mb_h=0.5,
+    disk_free_mb=50_000.0,
+    database_writes=True,
+    drawdown=0.001,
+    exceptions=0,
+    restarts=0,
+)
 FINE = HealthInputs(
     is_reading=True,
     feed_is_connected=True,
@@ -19,6 +31,7 @@ FINE = HealthInputs(
     error_ratio=0.0,
     processes=frozenset({"feed", "executions", "trader", "beat", "web"}),
     reconcile=CLEAN,
+    house=HOUSE,
 )
 
 
@@ -43,6 +56,19 @@ def test_nothing_wrong_is_100() -> None:
         ({"reconcile": replace(CLEAN, different_assets=("BTC",))}, "LEDGER_DIFFERS"),
         ({"reconcile": replace(CLEAN, unknown_orders=1)}, "ORDERS_UNKNOWN"),
         ({"reconcile": replace(CLEAN, missing_symbols=("BTCUSDT",))}, "POSITION_MISSING"),
+        ({"house": replace(HOUSE, queue_lag_s=9.0)}, "QUEUE_LAG"),
+        ({"house": replace(HOUSE, clock_skew_ms=-700.0)}, "CLOCK_SKEW"),
+        ({"house": replace(HOUSE, memory_mb=450.0)}, "MEMORY_USED"),
+        ({"house": replace(HOUSE, memory_growth_mb_h=30.0)}, "MEMORY_GROWTH"),
+        ({"house": replace(HOUSE, disk_free_mb=900.0)}, "DISK_FREE"),
+        ({"house": replace(HOUSE, database_writes=False)}, "DATABASE_READ_ONLY"),
+        ({"house": replace(HOUSE, drawdown=0.05)}, "DRAWDOWN"),
+        ({"house": replace(HOUSE, exceptions=1)}, "EXCEPTIONS"),
+        ({"house": replace(HOUSE, restarts=1)}, "RESTARTS"),
+        ({"house": None}, "WATCH_SILENT"),
+        ({"is_stored": False}, "DATABASE_SILENT"),
+        ({"blocked_s": 30.0}, "VENUE_BLOCKED"),
+        ({"breakers": ("ENTRY",)}, "BREAKER_OPEN"),
     ],
 )
 def test_each_fault_lowers_the_score_and_is_named(changes: dict[str, Any], code: str) -> None:
@@ -51,6 +77,12 @@ def test_each_fault_lowers_the_score_and_is_named(changes: dict[str, Any], code:
     assert health.score < 100
     assert [loss.code for loss in health.losses] == [code]
     assert health.losses[0].points > 0
+
+
+def test_less_is_worse_where_the_scale_falls() -> None:
+    scores = [judge(replace(FINE, house=replace(HOUSE, disk_free_mb=free))).score for free in (5000, 1100, 1)]
+
+    assert scores == [100, 80, 60]
 
 
 def test_an_unprotected_position_caps_at_40() -> None:

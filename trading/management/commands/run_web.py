@@ -1,4 +1,4 @@
-"""`manage.py run_web`: serves the admin, the dashboard and its WebSocket with daphne.
+"""`manage.py run_web`: serves the admin, the dashboard and its WebSocket with daphne, and keeps watch.
 
 Started by `manage.py up` or a service manager. Only this process may import it: Twisted comes along.
 """
@@ -32,10 +32,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until SIGTERM or SIGINT."""
         heartbeat = Heartbeat("web", redis_url=settings.REDIS_URL, must_touch=True)
+        watch = import_string(settings.WATCH)()
+
+        def begin() -> None:
+            heartbeat.start()
+            watch.start()
+
         server = Server(
             application=import_string(settings.ASGI_APPLICATION),
             endpoints=build_endpoint_description_strings(host=options["host"], port=options["port"]),
-            ready_callable=heartbeat.start,
+            ready_callable=begin,
             server_name="fast-cycle",
             websocket_max_message_size=64 * 1024,
             websocket_max_frame_size=64 * 1024,
@@ -44,4 +50,5 @@ class Command(BaseCommand):
         )
         task.LoopingCall(heartbeat.touch).start(TOUCH_EVERY_S)
         server.run()
+        watch.stop()
         heartbeat.stop()

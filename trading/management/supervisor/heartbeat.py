@@ -6,9 +6,11 @@ refreshes the key, but only while the process's own loop touches the heartbeat: 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import socket
 import threading
 import time
 
@@ -19,6 +21,8 @@ from redis.retry import Retry
 KEY = "fc:process:{name}"
 PERIOD_S = 2.0
 EXPIRY_S = 15
+STOPPING_KEY = "fc:stopping:{host}"
+STOPPING_KEPT_S = 30
 SILENT_LOOP_S = 10.0
 ANSWER_LIMIT_S = 1.0
 
@@ -62,6 +66,7 @@ class Heartbeat:
     def _beat(self, client: redis.Redis) -> None:
         beat = {
             "pid": os.getpid(),
+            "host": socket.gethostname(),
             "started_at_ms": self._started_at_ms,
             "beat_at_ms": time.time_ns() // 1_000_000,
         }
@@ -82,6 +87,12 @@ def connect(redis_url: str) -> redis.Redis:
         socket_connect_timeout=ANSWER_LIMIT_S,
         retry=Retry(NoBackoff(), 0),
     )
+
+
+def announce_stop(redis_url: str) -> None:
+    """Tell whoever watches that this machine's processes end on purpose; without Redis nobody hears it."""
+    with contextlib.suppress(redis.RedisError), connect(redis_url) as client:
+        client.set(STOPPING_KEY.format(host=socket.gethostname()), 1, ex=STOPPING_KEPT_S)
 
 
 def read_pids(redis_url: str, names: list[str]) -> dict[str, int] | None:

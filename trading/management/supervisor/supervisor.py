@@ -18,7 +18,7 @@ from types import FrameType
 
 from trading.management.supervisor.children import HANDLED, fork_child
 from trading.management.supervisor.guard import Guard, kill_if_alive
-from trading.management.supervisor.heartbeat import read_pids
+from trading.management.supervisor.heartbeat import announce_stop, read_pids
 from trading.management.supervisor.roles import STOP_ORDER, Role, last_words
 
 FIRST_DELAY_S = 0.2
@@ -229,6 +229,7 @@ class Supervisor:
         """End all children in order, each with a bound, then the guard."""
         for pid in self._once:
             self._end(pid, name="once")
+        announce_stop(self._redis_url)
         order = {name: place for place, name in enumerate(STOP_ORDER)}
         for child in sorted(self._children.values(), key=lambda one: order.get(one.role.name, -1)):
             if child.pid:
