@@ -189,6 +189,21 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Watch",
+                "separator": True,
+                "items": [
+                    _link("Alerts", "notifications", "monitoring_alert"),
+                    _link("Deliveries", "outgoing_mail", "monitoring_delivery"),
+                    _link("Health samples", "ecg_heart", "monitoring_healthsample"),
+                    _link("Reports", "summarize", "monitoring_report"),
+                    {
+                        "title": "Acceptance",
+                        "icon": "verified",
+                        "link": reverse_lazy("monitoring:acceptance"),
+                    },
+                ],
+            },
+            {
                 "title": "House",
                 "separator": True,
                 "collapsible": True,
@@ -329,6 +344,21 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "trading figures": {
         "task": "trading.roll_up",
+        "schedule": 3600.0,
+        "options": {"expire_seconds": 3600},
+    },
+    **{
+        f"monitoring {kind.lower()} report": {
+            "task": "monitoring.make_report",
+            # More often than it is due: the report of a span is made once, also after an hour that was off.
+            "schedule": every_s,
+            "kwargs": {"kind": kind},
+            "options": {"expire_seconds": int(every_s)},
+        }
+        for kind, every_s in (("HOURLY", 120.0), ("DAILY", 900.0), ("WEEKLY", 3600.0))
+    },
+    "monitoring thinning": {
+        "task": "monitoring.thin",
         "schedule": 3600.0,
         "options": {"expire_seconds": 3600},
     },

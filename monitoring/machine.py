@@ -12,14 +12,19 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
 
 from monitoring.log_tail import LogTail
 from monitoring.probes import disk_free_mb
 from monitoring.rules import HouseInputs
 from monitoring.status_report import process_rows
+from trading.selectors import evidence
 from trading.selectors.live import LiveReading
 
 MEMORY_EVERY_S = 4.0
+# It reads every trade of a day.
+DRAWDOWN_EVERY_S = 30.0
 RECENT = timedelta(minutes=10)
 # A trend needs time: modules load late, caches fill. Before that it is not known.
 WARM_UP_S = 600.0
@@ -42,6 +47,8 @@ class Machine:
         self._tail = LogTail(settings.LOGS_DIR)
         self._memory_mb: float | None = None
         self._measured_s = 0.0
+        self._drawdown: float | None = None
+        self._drawdown_s = 0.0
         self._trend = Trend()
 
     def follow(self, reading: LiveReading) -> None:
@@ -61,9 +68,11 @@ class Machine:
         now = self._clock()
         self._exceptions.extend([now] * self._tail.count_exceptions())
         self._measure_memory()
+        self._measure_drawdown(now)
         with self._lock:
             restarts = _recent(self._restarts, now=now)
         return HouseInputs(
+            drawdown=self._drawdown,
             memory_mb=self._memory_mb,
             memory_growth_mb_h=self._trend.growth_mb_h(),
             disk_free_mb=disk_free_mb(settings.FASTCYCLE_HOME),
@@ -71,15 +80,26 @@ class Machine:
             restarts=restarts,
         )
 
+    def _measure_drawdown(self, now: datetime) -> None:
+        now_s = time.monotonic()
+        if now_s - self._drawdown_s < DRAWDOWN_EVERY_S:
+            return
+        self._drawdown_s = now_s
+        try:
+            self._drawdown = evidence.drawdown(now=now)
+        except DatabaseError:  # the database's own look tells of it
+            self._drawdown = None
+            connection.close()
+
     def _measure_memory(self) -> None:
         now_s = time.monotonic()
         reading = self._reading
         if reading is None or now_s - self._measured_s < MEMORY_EVERY_S:
             return
         self._measured_s = now_s
-        parts = [row["pss_mb"] for row in process_rows(reading)]
-        known = [part for part in parts if part is not None]
-        self._memory_mb = sum(known) if known else None
+        # A process may play several roles; it counts once.
+        parts = {row["pid"]: row["pss_mb"] for row in reversed(process_rows(reading)) if row["pss_mb"]}
+        self._memory_mb = sum(parts.values()) if parts else None
         if self._memory_mb is not None:
             self._trend.add(self._memory_mb, now_s=now_s)
 

@@ -36,6 +36,7 @@ WRITE_LIMIT_S = 1.5
 MAX_SAMPLES = 2000
 MAX_JOBS = 1000
 TEXT_LENGTH = 500
+EVERY_CHANNEL = "*"
 # A claim that nobody touched for so long was left by a node that died.
 ABANDONED_AFTER = timedelta(minutes=15)
 
@@ -314,11 +315,17 @@ def open_alerts() -> list[Watched]:
 def take_over_deliveries(node: str, *, now: datetime) -> list[tuple[Message, str]]:
     """Claim the messages that a node of this machine, or one that died long ago, left unsent."""
     host = node.rpartition(":")[0]
-    rows = Delivery.objects.filter(
-        Q(claimed_by__startswith=f"{host}:") | Q(claimed_at__lt=now - ABANDONED_AFTER) | Q(claimed_at=None),
-        sent_at__isnull=True,
-        given_up_at__isnull=True,
-    ).select_related("alert")
+    rows = (
+        Delivery.objects.filter(
+            Q(claimed_by__startswith=f"{host}:")
+            | Q(claimed_at__lt=now - ABANDONED_AFTER)
+            | Q(claimed_at=None),
+            sent_at__isnull=True,
+            given_up_at__isnull=True,
+        )
+        .exclude(channel=EVERY_CHANNEL)
+        .select_related("alert")
+    )
     taken = []
     for row in rows:
         # Whoever loses finds the claim changed.
@@ -328,6 +335,20 @@ def take_over_deliveries(node: str, *, now: datetime) -> list[tuple[Message, str
         if is_ours:
             uid = row.alert.uid if row.alert else ""
             taken.append((Message(row.key, row.level, row.title, row.body, row.made_at, uid), row.channel))
+    return taken
+
+
+def take_reports(node: str, *, now: datetime) -> list[Message]:
+    """Claim the messages for every channel that tasks have left, oldest first; the watch sends them."""
+    rows = Delivery.objects.filter(channel=EVERY_CHANNEL, sent_at__isnull=True).order_by("made_at")
+    taken = []
+    for row in rows:
+        # Handed over to the channels, each of which has a row of its own from now on.
+        is_ours = Delivery.objects.filter(pk=row.pk, sent_at__isnull=True).update(
+            sent_at=now, claimed_by=node
+        )
+        if is_ours:
+            taken.append(Message(row.key, row.level, row.title, row.body, row.made_at))
     return taken
 
 

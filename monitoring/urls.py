@@ -13,6 +13,9 @@ app_name = "monitoring"
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("healthz", views.healthz, name="healthz"),
+    path("metrics", views.metrics, name="metrics"),
+    path("acceptance/", views.acceptance_page, name="acceptance"),
+    path("reports/", views.reports_page, name="reports"),
 ]
 
 websocket_application = AuthMiddlewareStack(

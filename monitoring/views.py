@@ -1,4 +1,4 @@
-"""Pages of monitoring: the dashboard's frame and the health page. They only look.
+"""Pages of monitoring: the dashboard's frame, health, metrics, acceptance and reports. They only look.
 
 The dashboard's frame holds no figures: it appears at once, and the WebSocket fills it.
 """
@@ -6,7 +6,9 @@ The dashboard's frame holds no figures: it appears at once, and the WebSocket fi
 from __future__ import annotations
 
 import logging
+import secrets
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,10 +17,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from monitoring import live
+from monitoring import acceptance, exposition, live, reports
+from monitoring.models import Report
 from trading.selectors import overview
 
 log = logging.getLogger(__name__)
+
+REPORTS_SHOWN = 40
 
 
 @require_safe
@@ -45,3 +50,34 @@ def _database_answers() -> bool:
     except DatabaseError as error:
         log.error("database does not answer: %s", error)
         return False
+
+
+@require_safe
+@login_required
+@never_cache
+def acceptance_page(request: HttpRequest) -> HttpResponse:
+    """Show every criterion with target, measured value, window and verdict."""
+    return render(request, "monitoring/acceptance.html", acceptance.build(now=live.utc_now()))
+
+
+@require_safe
+@login_required
+@never_cache
+def reports_page(request: HttpRequest) -> HttpResponse:
+    """Show the newest reports as they were sent."""
+    rows = Report.objects.order_by("-ends_at", "kind")[:REPORTS_SHOWN]
+    shown = [{"report": row, "text": reports.to_lines(row)} for row in rows]
+    return render(request, "monitoring/reports.html", {"reports": shown})
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Give Prometheus its figures: 404 where no token is set, 403 for one who does not know it."""
+    if not settings.METRICS_TOKEN:
+        return HttpResponse("Set METRICS_TOKEN to have this page.\n", status=404, content_type="text/plain")
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    is_known = secrets.compare_digest(token.encode(), settings.METRICS_TOKEN.encode())
+    if scheme.lower() != "bearer" or not is_known:
+        return HttpResponse("Bearer token, please.\n", status=403, content_type="text/plain")
+    return HttpResponse(exposition.expose(now=live.utc_now()), content_type=exposition.CONTENT_TYPE)

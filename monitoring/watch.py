@@ -41,6 +41,7 @@ DATABASE_LIMIT_S = 2.0
 MACHINE_LIMIT_S = 15.0
 # A stack is up within this time; whatever is missing then is a fault.
 START_LIMIT_S = 30.0
+REPORTS_EVERY_S = 10.0
 PING_EVERY_S = 60.0
 PING_LIMIT_S = 10.0
 HEALTHY = 70
@@ -83,6 +84,7 @@ class Watch:
         self._started_s = time.monotonic()
         self._is_settled = False
         self._pinged_s = 0.0
+        self._reported_s = 0.0
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -144,6 +146,7 @@ class Watch:
         self._sample(health, inputs, shared, now=now)
         self._publish(house, is_reading=shared is not None)
         self._ping(health.score)
+        self._send_reports(now, is_stored=stored is not None)
 
     def _begin(self, now: datetime) -> None:
         """Go on where the node before stopped: its open alerts, its unsent messages."""
@@ -202,6 +205,17 @@ class Watch:
             live.publish_house(self._client, house)
         except redis.RedisError as error:
             log.warning("watch.not_published", extra={"error": str(error)})
+
+    def _send_reports(self, now: datetime, *, is_stored: bool) -> None:
+        now_s = time.monotonic()
+        if not is_stored or now_s - self._reported_s < REPORTS_EVERY_S:
+            return
+        self._reported_s = now_s
+        try:
+            for message in store.take_reports(self._node, now=now):
+                self._outbox.put(message)
+        except DatabaseError as error:
+            log.warning("watch.reports_not_read", extra={"error": str(error)})
 
     def _ping(self, score: int) -> None:
         """Call the dead-man's address while all is well; its silence is the alarm."""
@@ -264,6 +278,7 @@ def figures_of(inputs: rules.HealthInputs, shared: probes.Shared | None) -> dict
         "drawdown": house.drawdown,
         "exceptions": house.exceptions,
         "restarts": house.restarts,
+        "symbols": len(shared.reading.quotes) if shared else None,
     }
 
 

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from monitoring import live
+from monitoring.rules import HouseInputs
 from tests.support.desk import Scene
 from tests.support.trading import a_worker, turn
 from trading.domain.risk import TradingState
@@ -153,6 +154,7 @@ def test_status_is_fine_when_streams_and_processes_report(
     for name in ("web", "feed", "executions", "trader", "beat"):
         beat = {"pid": 1, "started_at_ms": now_ms, "beat_at_ms": now_ms}
         redis_client.set(f"fc:process:{name}", json.dumps(beat))
+    live.publish_house(redis_client, HouseInputs(database_writes=True))
 
     answer, code = status(capsys)
 
