@@ -151,7 +151,7 @@ KINDS: dict[str, AlertKind] = {
     ),
     rules.CLOCK_SKEW.code: AlertKind(
         AlertLevel.CRITICAL,
-        "Set the clock right (chrony or systemd-timesyncd). The venue refuses orders beyond a second.",
+        "Set the clock right (chrony or systemd-timesyncd). Ages of prices and candles err.",
         causes=(_REDIS,),
     ),
     rules.MEMORY_USED.code: AlertKind(

@@ -20,6 +20,8 @@ CLEAR_AFTER = timedelta(seconds=60)
 # A finding that comes and goes faster than this still counts as one that holds.
 GAP = timedelta(seconds=5)
 QUIET = timedelta(minutes=10)
+# A cause that is found so soon after what it explains was told adds no message.
+ONE_TROUBLE = timedelta(seconds=10)
 
 
 class Step(StrEnum):
@@ -98,6 +100,9 @@ class Tracker:
         for key in present:
             self._open(self.watched[key], now=now, steps=steps)
         for each in self.watched.values():
+            if each.is_open:
+                each.cause = self._cause_of(each) or (each.cause if self._lasts(each.cause) else "")
+        for each in self.watched.values():
             self._tell(each, is_present=each.finding.key in present, now=now, steps=steps)
         return steps
 
@@ -138,12 +143,21 @@ class Tracker:
     def _tell(self, each: Watched, *, is_present: bool, now: datetime, steps: list[Change]) -> None:
         if not each.is_open:
             return
-        each.cause = self._cause_of(each) or (each.cause if self._lasts(each.cause) else "")
         if each.cause or not is_present:
             return
         if each.told_at is None:
             each.told_at = now
-            steps.append(Change(Step.TOLD, each))
+            if not self._is_known_by_another_name(each, now=now):
+                steps.append(Change(Step.TOLD, each))
+
+    def _is_known_by_another_name(self, each: Watched, *, now: datetime) -> bool:
+        """Say whether the operator has just heard of what this explains: one trouble is one message."""
+        return any(
+            other.cause == each.finding.key
+            and other.told_at is not None
+            and now - other.told_at <= ONE_TROUBLE
+            for other in self.watched.values()
+        )
 
     def _lasts(self, cause: str) -> bool:
         known = self.watched.get(cause)

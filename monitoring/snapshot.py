@@ -172,6 +172,8 @@ def put_together(
         reconcile=stored.reconcile if stored else None,
         house=house,
         is_stored=stored is not None,
+        blocked_s=api.blocked_s if api else None,
+        breakers=api.breakers if api else (),
     )
 
 

@@ -175,7 +175,12 @@ class Watch:
             return house
         self._machine.follow(shared.reading)
         lag_s = self._queue.lag_s(shared.oldest_task, now_s=time.monotonic())
-        return replace(house, queue_lag_s=lag_s, queue_length=shared.queue_length)
+        return replace(
+            house,
+            queue_lag_s=lag_s,
+            queue_length=shared.queue_length,
+            clock_skew_ms=shared.reading.api.clock_offset_ms,
+        )
 
     def _follow(self, health: rules.Health, *, now: datetime) -> None:
         findings = [Finding(loss.code, loss.subject, loss.points, loss.text) for loss in health.losses]

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,16 +25,22 @@ ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "a token of the test"
 
 
-def a_sample(at: datetime, *, span_s: int = 10, **changes: object) -> HealthSample:
+def a_sample(at: datetime, *, span_s: int = 10, **changes: Any) -> HealthSample:
     figures = {
         "error_ratio": [0.0, 0.0, 0.0], "feed_up": [1.0, 1.0, 1.0], "user_stream_up": [1.0, 1.0, 1.0],
         "disk_free_mb": [9000.0, 9000.0, 9000.0], "memory_mb": [200.0, 200.0, 200.0],
     }  # fmt: skip
-    fields = {"rounds": 10, "seen_s": 10.0, "up_s": 10.0, "score_min": 100, "score_mean": 100.0}
-    return HealthSample(at=at, span_s=span_s, figures=figures, **{**fields, **changes})  # type: ignore[arg-type]  # by name
+    fields: dict[str, Any] = {
+        "rounds": 10,
+        "seen_s": 10.0,
+        "up_s": 10.0,
+        "score_min": 100,
+        "score_mean": 100.0,
+    }
+    return HealthSample(at=at, span_s=span_s, figures=figures, **{**fields, **changes})
 
 
-def fill(now: datetime, *, hours: float, **changes: object) -> None:
+def fill(now: datetime, *, hours: float, **changes: Any) -> None:
     begin = span_begin(now - timedelta(hours=hours), 10)
     number = int(hours * 360)
     HealthSample.objects.bulk_create(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring import health_page
+from monitoring.alert_kinds import KINDS
 from monitoring.log_tail import LogTail
 from monitoring.machine import Trend
 from monitoring.models import HealthSample
@@ -119,3 +120,12 @@ def test_spans_are_aligned_to_the_clock() -> None:
 
 def test_the_page_about_health_says_what_the_rules_say() -> None:
     assert (ROOT / "docs" / "health.md").read_text(encoding="utf-8") == health_page.write()
+
+
+@pytest.mark.parametrize("code", sorted(KINDS))
+def test_every_alert_has_its_entry_for_the_operator(code: str) -> None:
+    lines = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").splitlines()
+    entries = [line for line in lines if line.startswith(f"| `{code}` | {KINDS[code].level} |")]
+
+    assert len(entries) == 1
+    assert KINDS[code].todo in entries[0]

@@ -64,7 +64,7 @@ def test_nothing_wrong_is_100() -> None:
         ({"house": replace(HOUSE, database_writes=False)}, "DATABASE_READ_ONLY"),
         ({"house": replace(HOUSE, drawdown=0.05)}, "DRAWDOWN"),
         ({"house": replace(HOUSE, exceptions=1)}, "EXCEPTIONS"),
-        ({"house": replace(HOUSE, restarts=1)}, "RESTARTS"),
+        ({"house": replace(HOUSE, restarts=2)}, "RESTARTS"),
         ({"house": None}, "WATCH_SILENT"),
         ({"is_stored": False}, "DATABASE_SILENT"),
         ({"blocked_s": 30.0}, "VENUE_BLOCKED"),
@@ -77,6 +77,12 @@ def test_each_fault_lowers_the_score_and_is_named(changes: dict[str, Any], code:
     assert health.score < 100
     assert [loss.code for loss in health.losses] == [code]
     assert health.losses[0].points > 0
+
+
+def test_a_clock_without_a_trader_is_one_loss() -> None:
+    health = judge(replace(FINE, processes=FINE.processes - {"trader", "beat"}))
+
+    assert [loss.subject for loss in health.losses] == ["trader"]
 
 
 def test_less_is_worse_where_the_scale_falls() -> None:
