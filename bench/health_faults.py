@@ -33,7 +33,7 @@ TELL_LIMIT_S = 5.0
 LISTEN_S = 6.0
 CALM_LIMIT_S = 120.0
 # What an ended fault still brings.
-AFTER_S = 4.0
+AFTER_S = 11.0
 SAMPLE_S = 11.0
 
 
@@ -53,7 +53,6 @@ class Outcome:
     fault: str
     code: str
     began_s: float
-    ended_s: float
     health_lowest: int
     told_after_s: float | None
     messages: list[str]
@@ -174,13 +173,13 @@ def _measure(fault: Fault, stack: Stack, receiver: Receiver) -> Outcome:
     titles = [receipt.body["title"] for receipt in receipts]
     told_after_s = round(receipts[0].at_s - began_s, 2) if receipts else None
     is_fine = len(titles) == 1 and fault.code in titles[0] and (told_after_s or 0.0) < TELL_LIMIT_S
-    return Outcome(fault.name, fault.code, began_s, time.time(), 100, told_after_s, titles, is_fine)
+    return Outcome(fault.name, fault.code, began_s, 100, told_after_s, titles, is_fine)
 
 
 def _lowest(stack: Stack, outcome: Outcome) -> int:
     begin, end = (
         datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        for moment in (outcome.began_s - SAMPLE_S, outcome.ended_s)
+        for moment in (outcome.began_s - SAMPLE_S + 1, outcome.began_s + LISTEN_S)
     )
     query = "select min(score_min) from monitoring_healthsample where span_s = 10 and at >= ? and at < ?"
     return int(stack.rows(query, begin, end)[0][0] or 0)

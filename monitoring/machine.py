@@ -51,8 +51,9 @@ class Machine:
         self._drawdown_s = 0.0
         self._trend = Trend()
 
-    def follow(self, reading: LiveReading) -> None:
-        """Note who runs, and who has taken the place of one that died."""
+    def follow(self, reading: LiveReading) -> frozenset[str]:
+        """Note who runs; give the roles that died since the last round, though another runs by now."""
+        died = set()
         with self._lock:
             self._reading = reading
             for process in reading.processes:
@@ -61,7 +62,9 @@ class Machine:
                 if self._pids.get(process.name, process.pid) != process.pid:
                     self._restarts.append(self._clock())
                     self._trend = Trend()
+                    died.add(process.name)
                 self._pids[process.name] = process.pid
+        return frozenset(died)
 
     def read(self) -> HouseInputs:
         """Measure."""

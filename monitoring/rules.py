@@ -89,8 +89,8 @@ USER_STREAM_DOWN = Fixed("USER_STREAM_DOWN", "the user stream is not connected",
 LEDGER_DIFFERS = Fixed("LEDGER_DIFFERS", "ledger and venue hold different totals", 40, 60)
 ORDERS_UNKNOWN = Fixed("ORDERS_UNKNOWN", "orders whose end is not known at the newest reconcile", 20, 80)
 POSITION_MISSING = Fixed("POSITION_MISSING", "others took from the account what trades hold", 30, 60)
-PROCESS_MISSING = Fixed("PROCESS_MISSING", "feed, executions or trader does not run", 30, 50)
-HELPER_MISSING = Fixed("PROCESS_MISSING", "beat or web does not run", 10, 80)
+PROCESS_MISSING = Fixed("PROCESS_MISSING", "feed, executions or trader died or does not run", 30, 50)
+HELPER_MISSING = Fixed("PROCESS_MISSING", "beat or web died or does not run", 10, 80)
 WATCH_SILENT = Fixed("WATCH_SILENT", "nobody looks: the watch in the web process says nothing", 10, 80)
 FIXED = (
     UNPROTECTED, REDIS_SILENT, DATABASE_SILENT, DATABASE_READ_ONLY, VENUE_DOWN, VENUE_BLOCKED, BREAKER_OPEN,
@@ -278,7 +278,7 @@ def _process_losses(running: frozenset[str]) -> Iterator[Loss]:
             continue
         if name not in running:
             fixed = PROCESS_MISSING if name in VITAL_PROCESSES else HELPER_MISSING
-            yield _lose(fixed, f"process {name} does not run or sends no heartbeat", subject=name)
+            yield _lose(fixed, f"process {name} died, or sends no heartbeat", subject=name)
 
 
 def _judge(scale: Scale, value: float | None) -> Loss | None:

@@ -139,7 +139,9 @@ class Watch:
         inputs = put_together(shared.reading if shared else None, stored, house)
         if shared is not None:
             running = probes.running_processes(shared.reading, host=self._host)
-            inputs = replace(inputs, processes=frozenset(running))
+            # `up` is quick: one that died may be followed by another before anybody looked.
+            died = self._machine.follow(shared.reading)
+            inputs = replace(inputs, processes=frozenset(running) - died)
         health = rules.judge(inputs)
         if self._may_tell(shared, inputs):
             self._follow(health, now=now)
@@ -173,7 +175,6 @@ class Watch:
         house = replace(house, database_writes=self._store.takes_writes)
         if shared is None:
             return house
-        self._machine.follow(shared.reading)
         lag_s = self._queue.lag_s(shared.oldest_task, now_s=time.monotonic())
         return replace(
             house,

@@ -117,6 +117,15 @@ def test_a_fault_is_told_once_within_five_seconds_and_kept(stage: Stage, receive
     assert "What to do" in receiver.receipts[0].body["message"]
 
 
+def test_a_process_that_died_is_told_though_another_runs_by_now(stage: Stage, receiver: Receiver) -> None:
+    with watching() as watches:
+        settle(stage, watches)
+        stage.pids["executions"] = os.getppid()
+        look_until(is_noted_as_sent, stage, watches, what="row")
+
+    assert receiver.titles() == ["[CRITICAL] PROCESS_MISSING:executions"]
+
+
 def test_what_one_cause_explains_is_one_message(stage: Stage, receiver: Receiver) -> None:
     with watching() as watches:
         settle(stage, watches)
