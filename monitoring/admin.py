@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from monitoring import live, reports, store
+from monitoring import live, reports, rows
 from monitoring.models import Alert, Delivery, HealthSample, Report
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,11 +69,11 @@ class AlertAdmin(LookedAdmin):
         return bool(request.user.has_perm("monitoring.acknowledge_alert"))
 
     @admin.action(description="Acknowledge: somebody looks after it", permissions=["acknowledge"])
-    def acknowledge(self, request: HttpRequest, rows: QuerySet[Alert]) -> None:
+    def acknowledge(self, request: HttpRequest, alerts: QuerySet[Alert]) -> None:
         """Note who looks after the chosen alerts; those that have somebody keep them."""
         now, actor = live.utc_now(), request.user.get_username()
-        taken = sum(store.acknowledge(row.pk, actor=actor, note="", now=now) for row in rows)
-        self.message_user(request, f"{taken} of {len(rows)} alerts are yours now.", messages.SUCCESS)
+        taken = sum(rows.acknowledge(row.pk, actor=actor, note="", now=now) for row in alerts)
+        self.message_user(request, f"{taken} of {len(alerts)} alerts are yours now.", messages.SUCCESS)
 
     @shown("Level", ordering="level", label={"CRITICAL": "danger", "WARNING": "warning"})
     def shown_level(self, alert: Alert) -> str:

@@ -23,7 +23,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from monitoring import live, probes, rules, store
+from monitoring import live, probes, rows, rules, store
 from monitoring.alert_kinds import KINDS
 from monitoring.alert_rules import Change, Finding, Step, Tracker
 from monitoring.machine import Machine
@@ -153,8 +153,8 @@ class Watch:
     def _begin(self, now: datetime) -> None:
         """Go on where the node before stopped: its open alerts, its unsent messages."""
         try:
-            self._tracker.begin(store.open_alerts())
-            for message, channel in store.take_over_deliveries(self._node, now=now):
+            self._tracker.begin(rows.open_alerts())
+            for message, channel in rows.take_over_deliveries(self._node, now=now):
                 self._outbox.put_again(message, channel)
         except DatabaseError as error:
             log.warning("watch.begins_without_rows", extra={"error": str(error)})
@@ -218,7 +218,7 @@ class Watch:
             return
         self._reported_s = now_s
         try:
-            for message in store.take_reports(self._node, now=now):
+            for message in rows.take_reports(self._node, now=now):
                 self._outbox.put(message)
         except DatabaseError as error:
             log.warning("watch.reports_not_read", extra={"error": str(error)})

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
-from monitoring import live, reports, retention, store
+from monitoring import live, reports, retention, rows
 from monitoring.models import Alert, Delivery, HealthSample, Report
 from monitoring.sampling import span_begin
 from tests.support.desk import Scene
@@ -91,8 +91,8 @@ def test_a_report_is_made_once_kept_and_handed_to_the_watch(site: Scene, viewer:
     assert reports.make("HOURLY", now=now) is None
     assert set(made.content) == {"health", "errors", "websocket", "positions", "alerts"}
     assert "Websocket:" in viewer.get("/reports/").content.decode()
-    assert [message.level for message in store.take_reports("here:1", now=now)] == ["REPORT"]
-    assert store.take_reports("here:2", now=now) == []
+    assert [message.level for message in rows.take_reports("here:1", now=now)] == ["REPORT"]
+    assert rows.take_reports("here:2", now=now) == []
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_an_alert_is_acknowledged_once_by_name(site: Scene, operator: Client) ->
 
     alert.refresh_from_db()
     assert alert.acknowledged_by == "operator"
-    assert not store.acknowledge(alert.pk, actor="another", note="", now=live.utc_now())
+    assert not rows.acknowledge(alert.pk, actor="another", note="", now=live.utc_now())
 
 
 def test_a_viewer_sees_alerts_and_may_not_acknowledge(site: Scene, viewer: Client) -> None:

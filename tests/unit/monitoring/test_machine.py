@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring import health_page
@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 START = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 
 
+@settings(deadline=None)  # time is shared with other workers
 @given(st.floats(50, 500), st.floats(-50, 50))
 def test_a_steady_growth_is_measured_as_it_is(begin_mb: float, mb_h: float) -> None:
     trend = Trend()
@@ -92,6 +93,7 @@ def test_a_task_that_stays_at_the_head_of_the_queue_lags() -> None:
 ROUNDS = st.lists(st.tuples(st.integers(0, 100), st.booleans(), st.floats(0, 100)), min_size=21, max_size=80)
 
 
+@settings(deadline=None)  # time is shared with other workers
 @given(ROUNDS)
 def test_merged_samples_keep_the_worst_the_sum_and_the_mean(rounds: list[tuple[int, bool, float]]) -> None:
     sampler = Sampler()
