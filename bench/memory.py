@@ -7,6 +7,7 @@ figures are those of the machine as it is: `strangers` counts the Python process
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -27,12 +28,22 @@ WARM_UP_S = 60.0
 SAMPLE_EVERY_S = 20.0
 MIB = 1024 * 1024
 TOTAL = "total"
+# A worker of the analysis lives for seconds; what it takes is the analyst's.
+MARKS = {
+    "trading.paper": "paper",
+    "redis.sock": "redis",
+    "/bin/sh": "guard",
+    "fast-cycle: analysis": "analyst",
+}
 
 Reading = dict[str, float]
 
 
 def measure(*, minutes: float = 4.0, warm_up_s: float = WARM_UP_S) -> dict[str, Any]:
-    """Trade for so many minutes after the warm-up; give MiB by process (median) and the slope of each."""
+    """Trade for so many minutes after the warm-up; give MiB by process (median) and the slope of each.
+
+    Each reading is told on standard error, so that a run of an hour shows how far it is, and where it ended.
+    """
     with running("--symbols", _symbols(), "--seed", "11", "--balance", "USDT=100000000") as stack:
         stack.delete_starters()
         for number in range(WORKERS):
@@ -55,8 +66,16 @@ def _sample(stack: Stack, *, seconds: float) -> list[tuple[float, Reading]]:
     samples = [(0.0, _read(stack))]
     while samples[-1][0] + SAMPLE_EVERY_S <= seconds:
         time.sleep(max(0.0, began + len(samples) * SAMPLE_EVERY_S - time.monotonic()))
+        if stack.process.poll() is not None:
+            raise SystemExit(f"the stack ended after {samples[-1][0]:.0f} s: {stack.last_words()}")
         samples.append((time.monotonic() - began, _read(stack)))
+        _tell(*samples[-1])
     return samples
+
+
+def _tell(at_s: float, reading: Reading) -> None:
+    parts = " ".join(f"{name} {value:.1f}" for name, value in sorted(reading.items()))
+    print(f"{at_s:6.0f} s  {sum(reading.values()):.1f} MiB: {parts}", file=sys.stderr, flush=True)  # noqa: T201 -- a command
 
 
 def summary(samples: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Any]:
@@ -106,7 +125,7 @@ def _read(stack: Stack) -> Reading:
 
 
 def _name(line: str) -> str:
-    for mark, name in (("trading.paper", "paper"), ("redis.sock", "redis"), ("/bin/sh", "guard")):
+    for mark, name in MARKS.items():
         if mark in line:
             return name
     return line.removeprefix("fast-cycle: ").strip()

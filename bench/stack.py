@@ -91,6 +91,10 @@ class Stack:
             if worker["state"] == "ACTIVE":
                 self.manage("worker", "stop", str(worker["id"]), "--json")
 
+    def last_words(self) -> str:
+        """Give the end of what it printed."""
+        return (self.home / "said.txt").read_text()[-500:].strip()
+
     def interrupt(self, *, limit_s: float = 30.0) -> None:
         """Press Ctrl-C and wait for the end."""
         self.process.send_signal(signal.SIGINT)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from trading import bootstrap
 from trading.management.supervisor.celery_worker import run_worker
 from trading.management.supervisor.clock import Clock
+from trading.management.supervisor.heartbeat import Heartbeat
 
 THREADS = 4
 
@@ -35,4 +37,13 @@ class Command(BaseCommand):
         """Work until SIGTERM, then finish what was begun."""
         bootstrap.warm_up()
         clock = Clock() if options["clock"] else None
-        sys.exit(run_worker(name="trader", queue="trading", threads=options["threads"], clock=clock))
+        heartbeat = Heartbeat("trader", redis_url=settings.REDIS_URL)
+        sys.exit(
+            run_worker(
+                name="trader",
+                queue="trading",
+                threads=options["threads"],
+                heartbeat=heartbeat,
+                clock=clock,
+            )
+        )

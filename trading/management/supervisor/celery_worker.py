@@ -1,7 +1,7 @@
 """A Celery worker in this very process: threads, one queue, no child processes.
 
-`run_trader` and `run_analyst` call it. Gossip, mingling and events between workers are off: they cost memory
-and messages, and the dashboard learns about processes from their heartbeats.
+`run_trader` calls it, and the forks of `run_analyst`. Gossip, mingling and events between workers are off:
+they cost memory and messages, and the dashboard learns about processes from their heartbeats.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from celery import current_app, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
-from django.conf import settings
 from setproctitle import setproctitle
 
 from trading.management.supervisor.children import CRASHED
@@ -25,15 +27,23 @@ from trading.management.supervisor.heartbeat import Heartbeat
 
 # A sender that waits for its turn to run waits at most this long for each busy thread, not 5 ms.
 SWITCH_INTERVAL_S = 0.0005
+IDLE_ROUND_S = 0.5
 
 
-def run_worker(*, name: str, queue: str, threads: int, clock: Clock | None = None) -> int:
+def run_worker(
+    *,
+    name: str,
+    queue: str,
+    threads: int,
+    heartbeat: Heartbeat | None = None,
+    clock: Clock | None = None,
+    idle_s: float | None = None,
+) -> int:
     """Work on one queue until told to stop, and finish what was begun; give the exit status.
 
     A clock runs beside it. When the clock ends by itself, so does the worker, with status CRASHED: whoever
-    started it starts both again.
+    started it starts both again. With `idle_s` it ends well after so many seconds without a task.
     """
-    heartbeat = Heartbeat(name, redis_url=settings.REDIS_URL)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
     def leave(status: int) -> None:
@@ -52,15 +62,33 @@ def run_worker(*, name: str, queue: str, threads: int, clock: Clock | None = Non
         setproctitle(f"fast-cycle: {name}")
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        heartbeat.start()
+        if heartbeat is not None:
+            heartbeat.start()
+        if idle_s is not None:
+            _leave_when_idle(idle_s, lambda: leave(os.EX_OK))
         if clock is not None:
             clock.run_beside(on_end=lambda: leave(CRASHED))
 
     signals.worker_ready.connect(on_ready)
     worker = make_worker(name=name, queue=queue, threads=threads)
     worker.start()
-    heartbeat.stop()
+    if heartbeat is not None:
+        heartbeat.stop()
     return int(worker.exitcode or 0)
+
+
+def _leave_when_idle(idle_s: float, leave: Callable[[], None]) -> None:
+    """Call `leave` from a thread once no task was held for so long; one that comes just then goes back."""
+
+    def watch() -> None:
+        idle_since_s, taken = time.monotonic(), 0
+        while time.monotonic() - idle_since_s < idle_s:
+            time.sleep(IDLE_ROUND_S)
+            if state.reserved_requests or sum(state.total_count.values()) != taken:
+                idle_since_s, taken = time.monotonic(), sum(state.total_count.values())
+        leave()
+
+    threading.Thread(target=watch, name="idle", daemon=True).start()
 
 
 def make_worker(*, name: str, queue: str, threads: int) -> Any:

@@ -60,10 +60,11 @@ class Heartbeat:
         with connect(self._url) as client:
             while not self._stopped.is_set():
                 if not self._must_touch or time.monotonic() - self._touched_at_s < SILENT_LOOP_S:
-                    self._beat(client)
+                    self.beat(client)
                 self._stopped.wait(0.2 if self._is_failing else PERIOD_S)
 
-    def _beat(self, client: redis.Redis) -> None:
+    def beat(self, client: redis.Redis) -> None:
+        """Refresh the key once, for a process that has no thread to spare; a failure is told once."""
         beat = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
