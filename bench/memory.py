@@ -24,8 +24,8 @@ SYMBOLS = 50
 WORKERS = 10
 CLOSED = "select count(*) from trading_trade where state = 'CLOSED'"
 WARM_TRADES = 20
-# Pools grow to their size, statements and pages are met for the first time: measured, the trader adds 8 MiB in
-# four minutes, then under 1 MiB in six.
+# Pools grow to their size, statements and pages are met for the first time: measured, the trader adds
+# 8 MiB in four minutes, then under 1 MiB in six.
 WARM_UP_S = 300.0
 SAMPLE_EVERY_S = 20.0
 MIB = 1024 * 1024
