@@ -53,7 +53,7 @@ test: setup  ## the whole suite, on both databases
 	else \
 		echo "PostgreSQL's server programs are not on this machine: its half of the suite is left out"; \
 	fi; \
-	$(BIN)/pytest -q -n 3 $(ARGS) || status=1; \
+	$(BIN)/pytest -q -n 3 --dist loadgroup $(ARGS) || status=1; \
 	exit $$status
 
 test-fast: setup  ## what needs no database and no process
