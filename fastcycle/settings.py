@@ -206,6 +206,9 @@ UNFOLD: dict[str, Any] = {
 
 STATIC_URL = "/static/"
 STATIC_ROOT = FASTCYCLE_HOME / "static"
+# Fetched by fastcycle/frontend.py; the dashboard says so where it is missing.
+CHARTS_DIR = BASE_DIR / "node_modules" / "lightweight-charts" / "dist"
+STATICFILES_DIRS = [("charts", CHARTS_DIR)] if CHARTS_DIR.is_dir() else []
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -13,7 +13,7 @@ from functools import lru_cache
 import redis
 from django.conf import settings
 
-from trading.selectors import live
+from trading.selectors import charts, live
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,20 @@ def read_why_not(worker_ids: list[int]) -> dict[int, live.WhyNot]:
     except redis.RedisError as error:
         log.warning("denials could not be read: %s", error)
         return {}
+
+
+def read_candles(
+    symbol: str, interval: str | None, *, after_ms: int
+) -> tuple[list[str], str, list[tuple[int, float, float, float, float, float]]] | None:
+    """Give the intervals that are kept of a symbol, the one shown, and its candles; None: nobody can say."""
+    try:
+        kept = charts.kept_intervals(get_client(), symbol)
+        shown = interval if interval in kept else next(iter(kept), "")
+        candles = charts.read_candles(get_client(), symbol, shown, after_ms=after_ms) if shown else []
+    except redis.RedisError as error:
+        log.warning("candles could not be read: %s", error)
+        return None
+    return kept, shown, candles
 
 
 def redis_answers() -> bool:
