@@ -97,11 +97,12 @@ def funnel(counts: Mapping[str, int]) -> Iterable[Step]:
 
 
 def tell(why: WhyNot, version: Any) -> list[Told]:
-    """Give the newest decision on each symbol, newest first."""
+    """Give the newest decision on each symbol, those that the strategy was asked for first."""
     newest: dict[str, Mapping[str, Any]] = {}
     for decision in why["decisions"]:
         newest.setdefault(decision["symbol"], decision)
-    return [_told(decision, version) for decision in newest.values()]
+    told = [_told(decision, version) for decision in newest.values()]
+    return sorted(told, key=lambda each: not each.checks)  # what has conditions to show comes first
 
 
 def _told(decision: Mapping[str, Any], version: Any) -> Told:

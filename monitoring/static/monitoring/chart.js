@@ -2,7 +2,7 @@
    is loaded when the chart is first seen; its candles come from the feed's own store. */
 
 import { byId, el, fill } from "./dom.js";
-import { amountText, decimalsOf, plainCode, priceText, utcText } from "./format.js";
+import { amountText, decimalsOf, localText, priceText, utcText } from "./format.js";
 import { serverNow, state } from "./view.js";
 
 const LEAST_POLL_MS = 2000;
@@ -129,10 +129,10 @@ function markers() {
   const bar = (ms) => Math.floor(ms / 1000 / shown.stepS) * shown.stepS;
   const found = [];
   for (const trade of shown.trades) {
-    if (trade.opened_at_ms >= first) found.push({ time: bar(trade.opened_at_ms), position: "belowBar", shape: "arrowUp", color: token("--accent"), text: "bought" });
+    if (trade.opened_at_ms >= first) found.push({ time: bar(trade.opened_at_ms), position: "belowBar", shape: "arrowUp", color: token("--accent") });
     if (trade.closed_at_ms >= first && trade.state === "CLOSED") {
       const isGain = Number(trade.realised_pnl) > 0;
-      found.push({ time: bar(trade.closed_at_ms), position: "aboveBar", shape: "arrowDown", color: token(isGain ? "--good" : "--bad"), text: `${plainCode(trade.exit_reason)} ${amountText(trade.realised_pnl, { signed: true })}` });
+      found.push({ time: bar(trade.closed_at_ms), position: "aboveBar", shape: "arrowDown", color: token(isGain ? "--good" : "--bad"), text: amountText(trade.realised_pnl, { signed: true }) });
     }
   }
   return found.sort((a, b) => a.time - b.time);
@@ -152,7 +152,9 @@ function describe() {
   const [ms, , , , close] = shown.rows.at(-1);
   const open = state.openTrades.find((trade) => trade.symbol === shown.symbol && Number(trade.qty) > 0);
   const lines = open ? ` Entry ${priceText(open.avg_entry_price, shown.tick)}, stop ${priceText(open.stop_price, shown.tick)}, target ${priceText(open.take_profit_price, shown.tick)}.` : " No trade is open on it.";
-  note.textContent = `Last close ${priceText(close, shown.tick)} at ${utcText(ms + 1000 * shown.stepS)}.${lines} Times on the axis are yours.`;
+  const closedMs = ms + 1000 * shown.stepS;
+  note.textContent = `Last close ${priceText(close, shown.tick)} at ${localText(closedMs, serverNow())}.${lines}`;
+  note.title = `The last close was at ${utcText(closedMs)}; times on the axis are those of your own zone.`;
   box.setAttribute("aria-label", `Candles of ${shown.symbol}. ${note.textContent}`);
 }
 

@@ -74,7 +74,7 @@ function applyTrade(state, trade) {
   const isNew = wasOpen && !state.closedTrades.some((each) => each.id === trade.id);
   if (isNew) countClosed(state, trade);
   const others = state.closedTrades.filter((each) => each.id !== trade.id);
-  state.closedTrades = [trade, ...others].sort((a, b) => b.closed_at_ms - a.closed_at_ms).slice(0, KEEP);
+  state.closedTrades = [trade, ...others].sort((a, b) => b.closed_at_ms - a.closed_at_ms || b.id - a.id).slice(0, KEEP);
 }
 
 /* Sums are shown like this until the next snapshot brings the database's exact ones. */

@@ -26,8 +26,8 @@ function openTrade(trade) {
       fact("entry", isHeld(trade) ? priceText(trade.avg_entry_price, step) : "?"),
       fact("bid", price ? priceText(price.bid, step) : "?"),
       pnl !== null && basis ? fact("return", `${fixedText((10000 * pnl) / basis, 0, { signed: true })} bps`) : null),
-    el("div", { class: "row" },
-      el("small", { class: "grow" }, `${workerName(state, trade.worker_id)}, `, age(trade.opened_at_ms)),
+    el("small", {}, `${workerName(state, trade.worker_id)}, `, age(trade.opened_at_ms)),
+    el("div", { class: "buttons" },
       button("Chart", "plain", { chart: trade.symbol }, { "aria-label": `Chart of ${trade.symbol}` }),
       el("a", { class: "button plain", href: `/why/?trade=${trade.id}`, "aria-label": `Why ${trade.symbol} was bought` }, "Why"),
       canOperate && isHeld(trade) ? button("Sell\u2026", "danger-plain", { act: "sell", id: trade.id }, { "aria-label": `Sell ${trade.symbol}` }) : null));
@@ -41,7 +41,7 @@ function protection(trade) {
   if (trade.exit_reason && isHeld(trade)) return chip(`being sold, ${trade.is_protected ? "protected" : "unprotected"}`, trade.is_protected ? "warn" : "bad", words.exits[trade.exit_reason]);
   if (!isHeld(trade)) return chip("entry working", "quiet");
   if (trade.is_protected && trade.protection === "SUPERVISED") return chip("supervised", "good", "The symbol allows no order list; the target is watched from here");
-  if (trade.is_protected) return chip(`protected by ${trade.protection}`, "good", "The exits rest on the exchange");
+  if (trade.is_protected) return chip("protected", "good", `The exits rest on the exchange (${trade.protection})`);
   return chip(`unprotected ${durationText(serverNow() - (trade.unprotected_since_ms ?? serverNow()))}`, "bad");
 }
 
@@ -83,7 +83,7 @@ function closedTrade(trade) {
     el("td", { class: "number" }, priceText(trade.avg_exit_price, step)),
     el("td", { class: "number", title: "Worse than decided; better is negative" }, `${bps(trade.entry_slippage_bps)}, ${bps(trade.exit_slippage_bps)} bps`),
     el("td", {}, clock(trade.closed_at_ms)),
-    el("td", {}, el("a", { href: `/why/?trade=${trade.id}`, "aria-label": `Why ${trade.symbol} was bought and sold` }, "Why")));
+    el("td", {}, el("a", { class: "reach", href: `/why/?trade=${trade.id}`, "aria-label": `Why ${trade.symbol} was bought and sold` }, "Why")));
 }
 
 export function sellText(trade) {

@@ -30,8 +30,10 @@ function worker(row) {
         isHeldBack ? chip(`trading ${state.control.state.toLowerCase()}`, "warn", "It opens nothing until trading is active again") : null),
       el("p", { class: "score-line" }, ...scores(row)),
       el("small", {}, facts.filter(Boolean).join(", ")),
-      top ? el("small", { class: "codes" }, `Mostly: ${decisionText(top[0])} ${countText(top[1])} times. `, el("a", { href: `/why/?worker=${row.id}` }, "Why")) : null),
-    canOperate ? el("div", { class: "buttons" }, ...buttons(row)) : null);
+      top ? el("small", { class: "codes" }, `Mostly, ${countText(top[1])} times: ${decisionText(top[0])} `) : null),
+    el("div", { class: "buttons" },
+      el("a", { class: "button plain", href: `/why/?worker=${row.id}`, "aria-label": `Why ${row.name} trades or not` }, "Why"),
+      ...(canOperate ? buttons(row) : [])));
 }
 
 function stateText(row) {
