@@ -148,7 +148,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/",
     "SITE_SYMBOL": "autorenew",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/monitoring/icon.svg"}],
-    # The dashboard's colour; the steps are chosen so that white on 600, and 500 on dark, can be read (WCAG AA).
+    # The dashboard's colour, in steps that keep white on 600 and 500 on dark readable (WCAG AA).
     "COLORS": {
         "primary": {
             "50": "#f0fdfa",

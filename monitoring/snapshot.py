@@ -82,7 +82,7 @@ def build_snapshot(*, now: datetime) -> Snapshot:
         journal=[events.journal_payload(entry) for entry in overview.list_journal(JOURNAL_ROWS)],
         figures=overview.closed_figures(now=now),
         today=account.day_figures(now=now),
-        worker_figures=account.worker_figures(),
+        worker_figures=account.worker_figures(now=now),
         tick_sizes=overview.tick_sizes(quoted | {trade.symbol for trade in open_trades}),
         live=build_live(now=now, reading=reading, with_prices=True),
     )

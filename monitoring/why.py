@@ -22,6 +22,8 @@ from trading.domain.words import EXIT_WORDS, STAGE_WORDS, Stage, decision_words,
 from trading.selectors import overview, stories, workers
 from trading.selectors.live import WhyNot
 
+SYMBOLS_SHOWN = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -66,7 +68,7 @@ def page(request: HttpRequest) -> HttpResponse:
         raise Http404(f"worker {worker_id} does not exist")
     context: dict[str, Any] = {"workers": rows, "chosen": chosen}
     if chosen is not None:
-        why = live.read_why_not([chosen.pk]).get(chosen.pk)
+        why = live.read_why_not([chosen.pk], shown=SYMBOLS_SHOWN).get(chosen.pk)
         context |= {
             "is_known": why is not None,
             "control": overview.get_trading_state(),
@@ -129,7 +131,7 @@ def _trade_context(trade_id: int) -> dict[str, Any]:
     trade = stories.find_trade(trade_id)
     if trade is None:
         raise Http404(f"trade {trade_id} does not exist")
-    why = live.read_why_not([trade.worker_id]).get(trade.worker_id)
+    why = live.read_why_not([trade.worker_id], shown=SYMBOLS_SHOWN).get(trade.worker_id)
     kept = why["decisions"] if why else []
     decision = next((each for each in kept if each.get("trade_id") == trade_id), None)
     values = decision["values"] if decision else {}

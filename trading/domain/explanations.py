@@ -6,38 +6,13 @@ that the first condition shown as failed is the strategy's own reason, so that t
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from trading.domain.signals import ParameterValues
+import numpy as np
 
-Side = Literal["above", "at least", "at most"]
-_HOLDS: Mapping[Side, Callable[[float, float], bool]] = {
-    "above": operator.gt,
-    "at least": operator.ge,
-    "at most": operator.le,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One thing that must hold for an entry: a figure on the right side of a limit.
-
-    `limit` is a number or the name of the parameter that sets it; `sign` is -1 where the parameter is written
-    without the minus that the figure has.
-    """
-
-    reason: str
-    figure: str
-    side: Side
-    limit: float | str
-    sign: int = 1
-
-    def limit_value(self, parameters: ParameterValues) -> float:
-        """Give the limit as a number."""
-        return self.sign * (parameters[self.limit] if isinstance(self.limit, str) else self.limit)
+from trading.domain.signals import ParameterValues, Side
+from trading.domain.strategy import STRATEGIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +28,32 @@ class Check:
     reason: str
 
 
-CONDITIONS: Mapping[str, tuple[Condition, ...]] = {
-    "DIP_REVERSION": (
-        Condition("DIP_TOO_SHALLOW", "zscore", "at most", "z_entry", sign=-1),
-        Condition("RSI_TOO_HIGH", "rsi", "at most", "rsi_entry"),
-        Condition("REWARD_TOO_SMALL", "reward_bps", "at least", "reward_bps"),
-        Condition("TREND_FALLING", "trend_bps", "at least", "trend_fall_bps", sign=-1),
-        Condition("VOLUME_ABNORMAL", "volume_ratio", "at most", "volume_ratio"),
-        Condition("VOLUME_ABNORMAL", "volume_ratio", "above", 0.0),
-    ),
-    "TREND_BREAKOUT": (
-        Condition("NO_BREAKOUT", "breakout_bps", "above", 0.0),
-        Condition("BREAKOUT_STALE", "breakout_before_bps", "at most", 0.0),
-        Condition("TREND_WEAK", "trend_bps", "at least", "trend_rise_bps"),
-        Condition("VOLATILITY_TOO_LOW", "atr_bps", "at least", "atr_min_bps"),
-        Condition("VOLATILITY_TOO_HIGH", "atr_bps", "at most", "atr_max_bps"),
-        Condition("VOLUME_TOO_LOW", "volume_ratio", "at least", "volume_ratio"),
-    ),
-}
 # figure -> (what it is, its unit)
 FIGURES: Mapping[str, tuple[str, str]] = {
-    "zscore": ("Close against its mean", "standard deviations"),
+    "depth": ("Close below its mean", "standard deviations"),
     "rsi": ("Relative strength index", "of 100"),
+    "rsi_before": ("Relative strength index one candle before", "of 100"),
     "reward_bps": ("Way back up to the mean", "bps"),
-    "trend_bps": ("Trend over half its length", "bps"),
+    "trend_bps": ("Rise of the trend over half its length", "bps"),
+    "trend_fall_bps": ("Fall of the trend over half its length", "bps"),
     "volume_ratio": ("Volume against its mean", "times"),
     "breakout_bps": ("Close above the range", "bps"),
     "breakout_before_bps": ("Close above the range one candle before", "bps"),
     "atr_bps": ("Average true range", "bps of the price"),
+    "squeeze_ratio": ("Quietness before, against what is usual", "times"),
+    "release_z": ("Move out of the quiet", "standard deviations"),
+    "release_bps": ("Close above the mean of the quiet", "bps"),
+    "strength": ("Rise against its noise", "times"),
+    "strength_before": ("Rise against its noise one candle before", "times"),
+    "efficiency": ("Steadiness of the rise", "of 1"),
+    "rise_bps": ("Rise", "bps"),
+    "pullback_bps": ("Fall from the top of the rise", "bps"),
+    "order_bps": ("Fast mean above the slow one", "bps"),
+    "recovery_bps": ("Close above the top of the candle before", "bps"),
+    "depth_bps": ("Close below the slow mean", "bps"),
+    "fall_atr": ("Fall against the usual range", "times"),
+    "fall_bps": ("Fall", "bps"),
+    "rejection": ("Close within the candle's range", "of 1"),
 }
 
 
@@ -92,8 +65,9 @@ def explain(
     Args:
         values: The figures of one decision; one that is absent or None is not known.
     """
-    for condition in CONDITIONS.get(strategy, ()):
-        words, unit = FIGURES[condition.figure]
+    spec = STRATEGIES.get(strategy)
+    for condition in spec.conditions if spec else ():
+        words, unit = FIGURES.get(condition.figure, (condition.figure.replace("_", " ").capitalize(), ""))
         value, limit = values.get(condition.figure), condition.limit_value(parameters)
         yield Check(
             words=words,
@@ -101,6 +75,6 @@ def explain(
             value=value,
             side=condition.side,
             limit=limit,
-            holds=None if value is None else _HOLDS[condition.side](value, limit),
+            holds=None if value is None else bool(condition.holds(np.float64(value), parameters)),
             reason=condition.reason,
         )

@@ -77,6 +77,21 @@ _REASONS: Mapping[str, tuple[Stage, str]] = {
     "VOLATILITY_TOO_LOW": (Stage.SIGNAL, "The price moves too little to pay the fees."),
     "VOLATILITY_TOO_HIGH": (Stage.SIGNAL, "The price moves so much that a stop is only luck."),
     "VOLUME_TOO_LOW": (Stage.SIGNAL, "Too little is traded."),
+    "NOT_QUIET_BEFORE": (Stage.SIGNAL, "The price was not quiet before."),
+    "NO_RELEASE": (Stage.SIGNAL, "The price has not broken out of its quiet."),
+    "RELEASE_TOO_SMALL": (Stage.SIGNAL, "The move out of the quiet is too small to pay the fees."),
+    "STRENGTH_LOW": (Stage.SIGNAL, "The rise is weak against its noise."),
+    "STRENGTH_STALE": (Stage.SIGNAL, "The rise was strong one candle before: it is not new."),
+    "RISE_UNSTEADY": (Stage.SIGNAL, "The rise is unsteady."),
+    "RISE_TOO_SMALL": (Stage.SIGNAL, "The rise is too small."),
+    "RISE_OVER": (Stage.SIGNAL, "The price fell too far from the top of its rise."),
+    "TREND_TURNED": (Stage.SIGNAL, "The fast mean is not above the slow one: the trend has turned."),
+    "NO_FALL_BEFORE": (Stage.SIGNAL, "There was no fall to recover from."),
+    "NO_RECOVERY": (Stage.SIGNAL, "The price does not recover yet."),
+    "FALL_TOO_DEEP": (Stage.SIGNAL, "The price fell too deep below its slow mean."),
+    "FALL_USUAL": (Stage.SIGNAL, "The fall is not out of the ordinary."),
+    "FALL_TOO_SMALL": (Stage.SIGNAL, "The fall is too small."),
+    "NO_REJECTION": (Stage.SIGNAL, "The candle did not close near its top: nobody bought the fall."),
 }
 
 DECISION_WORDS: Mapping[str, str] = {

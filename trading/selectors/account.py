@@ -6,7 +6,7 @@ named, never 0. A day begins at 00:00 UTC.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict
 
@@ -18,6 +18,8 @@ from trading.models import Balance, InstrumentRow, Trade, Worker
 from trading.selectors.trades import OPEN_STATE_NAMES
 
 PLACES = Decimal("1e-8")
+# Long enough to judge a worker by, short enough to be added up for every page that is opened.
+SCORED = timedelta(days=7)
 
 
 class Holdings(TypedDict):
@@ -45,7 +47,7 @@ class DayFigures(TypedDict):
 
 
 class WorkerFigures(TypedDict):
-    """Closed trades of one worker in one quote asset."""
+    """Trades that one worker closed in the last SCORED, in one quote asset."""
 
     worker_id: int
     quote_asset: str
@@ -122,15 +124,17 @@ def day_figures(*, now: datetime) -> list[DayFigures]:
     ]
 
 
-def worker_figures() -> list[WorkerFigures]:
-    """Give how the closed trades of every worker went, one query for all of them."""
+def worker_figures(*, now: datetime) -> list[WorkerFigures]:
+    """Give how the trades that each worker closed in the last SCORED went, one query for all of them."""
+    closed = Q(state=TradeState.CLOSED.value)
     rows = (
-        Trade.objects.filter(state=TradeState.CLOSED.value, worker__is_deleted=False)
+        # By the moment alone, so that its index is used: the state's would lead through all trades ever closed.
+        Trade.objects.filter(closed_at__gte=now - SCORED)
         .values("worker_id", "quote_asset")
         .annotate(
-            number=Count("id"),
+            number=Count("id", filter=closed),
             wins=Count("id", filter=Q(realised_pnl__gt=0)),
-            unknown=Count("id", filter=Q(realised_pnl__isnull=True)),
+            unknown=Count("id", filter=closed & Q(realised_pnl__isnull=True)),
             pnl=Sum("realised_pnl"),
             paid=Sum("fees"),
         )
@@ -147,6 +151,7 @@ def worker_figures() -> list[WorkerFigures]:
             fees=_text(row["paid"]),
         )
         for row in rows
+        if row["number"]
     ]
 
 

@@ -44,13 +44,13 @@ function stateText(row) {
 
 function scores(row) {
   const figures = state.workerFigures.filter((each) => each.worker_id === row.id);
-  if (!figures.length) return [el("small", {}, "No trade is closed yet.")];
+  if (!figures.length) return [el("small", {}, "It closed no trade in the last 7 days.")];
   return figures.map((each) => {
     const known = each.trades - each.unknown;
     const range = wilson(each.wins, known);
     const won = range ? `${percentText(each.wins / known)} of ${countText(each.trades)} won` : `${countText(each.trades)} closed`;
     const doubt = range ? el("small", { title: "Where the true win rate lies, with 95 % confidence" }, ` (95 %: ${percentText(range[0])} to ${percentText(range[1])})`) : null;
-    return el("span", { class: "score-part" }, money(each.pnl, each.quote_asset, { signed: true }), ", ", won, doubt);
+    return el("span", { class: "score-part" }, el("small", {}, "7 days: "), money(each.pnl, each.quote_asset, { signed: true }), ", ", won, doubt);
   });
 }
 

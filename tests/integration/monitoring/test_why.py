@@ -115,7 +115,7 @@ def test_figures_of_day_and_worker_are_those_of_the_trades(site: Scene) -> None:
     assert trade.closed_at is not None
 
     (day,) = account.day_figures(now=trade.closed_at)
-    (worker,) = account.worker_figures()
+    (worker,) = account.worker_figures(now=trade.closed_at)
 
     assert Decimal(day["pnl"]) == Decimal(worker["pnl"]) == trade.realised_pnl
     assert (day["trades"], worker["trades"], worker["wins"]) == (1, 1, 0)
