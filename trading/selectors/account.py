@@ -128,7 +128,7 @@ def worker_figures(*, now: datetime) -> list[WorkerFigures]:
     """Give how the trades that each worker closed in the last SCORED went, one query for all of them."""
     closed = Q(state=TradeState.CLOSED.value)
     rows = (
-        # By the moment alone, so that its index is used: the state's would lead through all trades ever closed.
+        # By the moment alone, so that its index is used: the state's would lead through all trades.
         Trade.objects.filter(closed_at__gte=now - SCORED)
         .values("worker_id", "quote_asset")
         .annotate(
