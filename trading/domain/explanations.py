@@ -75,6 +75,6 @@ def explain(
             value=value,
             side=condition.side,
             limit=limit,
-            holds=None if value is None else bool(condition.holds(np.float64(value), parameters)),
+            holds=None if value is None else bool(condition.holds(np.array([value]), parameters)[0]),
             reason=condition.reason,
         )
