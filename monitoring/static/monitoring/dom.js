@@ -17,7 +17,8 @@ export function el(tag, attributes = {}, ...children) {
 /* Acts are named on the button and heard at the page's root: a node that is kept needs no new listener. */
 export function button(text, tone, data, attributes = {}) {
   const node = el("button", { type: "button", class: `button ${tone}`, ...attributes }, text);
-  Object.assign(node.dataset, data);
+  /* Its key names what it does: a node never changes its meaning under a finger. */
+  Object.assign(node.dataset, data, { key: Object.values(data).join("-") });
   return node;
 }
 
