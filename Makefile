@@ -10,6 +10,7 @@ ARGS ?=
 .PHONY: setup lock format check test test-fast bench faults chaos run clean
 
 setup: $(VENV)/.stamp-dev  ## install everything, once
+	@$(BIN)/python fastcycle/frontend.py || true
 
 $(VENV)/.stamp-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -53,7 +54,7 @@ test: setup  ## the whole suite, on both databases
 	else \
 		echo "PostgreSQL's server programs are not on this machine: its half of the suite is left out"; \
 	fi; \
-	$(BIN)/pytest -q -n 3 $(ARGS) || status=1; \
+	$(BIN)/pytest -q -n 3 --dist loadgroup $(ARGS) || status=1; \
 	exit $$status
 
 test-fast: setup  ## what needs no database and no process
@@ -70,6 +71,7 @@ chaos: setup  ## the whole stack under random mischief, then judged; SEED=1 MINU
 		--minutes $(or $(MINUTES),1) $(ARGS)
 
 run: $(VENV)/.stamp-run  ## the whole stack on this machine; ARGS="--port 8001" reaches `manage.py up`
+	@$(BIN)/python fastcycle/frontend.py || true
 	@exec $(BIN)/python manage.py up $(ARGS)
 
 clean:  ## forget what the checkers remembered

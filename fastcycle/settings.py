@@ -148,6 +148,22 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/",
     "SITE_SYMBOL": "autorenew",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/monitoring/icon.svg"}],
+    # The dashboard's colour, in steps that keep white on 600 and 500 on dark readable (WCAG AA).
+    "COLORS": {
+        "primary": {
+            "50": "#f0fdfa",
+            "100": "#ccfbf1",
+            "200": "#99f6e4",
+            "300": "#5eead4",
+            "400": "#2dd4bf",
+            "500": "#14b8a6",
+            "600": "#0f766e",
+            "700": "#115e59",
+            "800": "#134e4a",
+            "900": "#0f3d3a",
+            "950": "#042f2e",
+        }
+    },
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
@@ -159,6 +175,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     # Every path begins with its link, so it says itself when it is the page shown.
                     {"title": "Dashboard", "icon": "monitoring", "link": "/", "active": _is_dashboard},
+                    {"title": "Why", "icon": "help", "link": "/why/"},
                     _link("Workers", "precision_manufacturing", "trading_worker"),
                     _link("Trades", "swap_vert", "trading_trade"),
                     _link("Orders", "receipt_long", "trading_order"),
@@ -221,6 +238,9 @@ UNFOLD: dict[str, Any] = {
 
 STATIC_URL = "/static/"
 STATIC_ROOT = FASTCYCLE_HOME / "static"
+# Fetched by fastcycle/frontend.py; the dashboard says so where it is missing.
+CHARTS_DIR = BASE_DIR / "node_modules" / "lightweight-charts" / "dist"
+STATICFILES_DIRS = [("charts", CHARTS_DIR)] if CHARTS_DIR.is_dir() else []
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

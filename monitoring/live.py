@@ -16,7 +16,7 @@ import redis
 from django.conf import settings
 
 from monitoring.rules import HouseInputs
-from trading.selectors import live
+from trading.selectors import charts, live
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +44,10 @@ def read(*, now: datetime) -> live.LiveReading | None:
         return None
 
 
-def read_why_not(worker_ids: list[int]) -> dict[int, live.WhyNot]:
+def read_why_not(worker_ids: list[int], *, shown: int = live.DECISIONS_SHOWN) -> dict[int, live.WhyNot]:
     """Give why each worker did not trade; empty when nobody can say."""
     try:
-        return live.read_why_not(get_client(), worker_ids)
+        return live.read_why_not(get_client(), worker_ids, shown=shown)
     except redis.RedisError as error:
         log.warning("denials could not be read: %s", error)
         return {}
@@ -65,6 +65,20 @@ def read_house() -> HouseInputs | None:
     except redis.RedisError:
         return None
     return HouseInputs(**json.loads(raw)) if raw else None
+
+
+def read_candles(
+    symbol: str, interval: str | None, *, after_ms: int
+) -> tuple[list[str], str, list[tuple[int, float, float, float, float, float]]] | None:
+    """Give the intervals that are kept of a symbol, the one shown, and its candles; None: nobody can say."""
+    try:
+        kept = charts.kept_intervals(get_client(), symbol)
+        shown = interval if interval in kept else next(iter(kept), "")
+        candles = charts.read_candles(get_client(), symbol, shown, after_ms=after_ms) if shown else []
+    except redis.RedisError as error:
+        log.warning("candles could not be read: %s", error)
+        return None
+    return kept, shown, candles
 
 
 def redis_answers() -> bool:

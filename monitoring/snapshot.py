@@ -15,7 +15,7 @@ from monitoring import live, rules
 from trading import events
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms
-from trading.selectors import ledger, limits, overview, trades, workers
+from trading.selectors import account, ledger, limits, overview, trades, workers
 from trading.selectors.limits import LimitFigures
 from trading.selectors.live import LiveReading, StreamStatus, WhyNot
 
@@ -38,6 +38,8 @@ class Snapshot(TypedDict):
     orders: list[events.OrderPayload]
     journal: list[events.JournalPayload]
     figures: list[overview.ClosedFigures]
+    today: list[account.DayFigures]
+    worker_figures: list[account.WorkerFigures]
     tick_sizes: dict[str, str]
     live: Live
 
@@ -55,6 +57,7 @@ class Live(TypedDict):
     why_not: dict[int, WhyNot]
     unprotected_s_total: float
     limits: list[LimitFigures]
+    holdings: list[account.Holdings]
     prices: list[list[Any]]
 
 
@@ -78,6 +81,8 @@ def build_snapshot(*, now: datetime) -> Snapshot:
         orders=[events.order_payload(order) for order in overview.list_orders(ORDERS)],
         journal=[events.journal_payload(entry) for entry in overview.list_journal(JOURNAL_ROWS)],
         figures=overview.closed_figures(now=now),
+        today=account.day_figures(now=now),
+        worker_figures=account.worker_figures(now=now),
         tick_sizes=overview.tick_sizes(quoted | {trade.symbol for trade in open_trades}),
         live=build_live(now=now, reading=reading, with_prices=True),
     )
@@ -103,6 +108,7 @@ def build_live(*, now: datetime, reading: LiveReading | None, with_prices: bool 
         why_not=live.read_why_not(worker_ids) if reading else {},
         unprotected_s_total=_unprotected_total(now=now),
         limits=limits.limit_figures(now=now, bids=bids_of(reading)),
+        holdings=account.list_holdings(),
         prices=[[symbol, quote["bid"], quote["ask"], quote["arrival_ms"]] for symbol, quote in quotes],
     )
 

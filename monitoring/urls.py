@@ -6,12 +6,15 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.urls import path
 
-from monitoring import consumers, views
+from monitoring import charts, consumers, views, why
 
 app_name = "monitoring"
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
+    path("candles/<str:symbol>", charts.candles, name="candles"),
+    path("manifest.webmanifest", views.manifest, name="manifest"),
+    path("why/", why.page, name="why"),
     path("healthz", views.healthz, name="healthz"),
     path("metrics", views.metrics, name="metrics"),
     path("acceptance/", views.acceptance_page, name="acceptance"),

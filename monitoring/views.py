@@ -13,12 +13,15 @@ from django.contrib.auth.decorators import login_required
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.templatetags.static import static
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from monitoring import acceptance, exposition, live, reports
 from monitoring.models import Report
+from trading.domain import words
 from trading.selectors import overview
 
 log = logging.getLogger(__name__)
@@ -26,13 +29,50 @@ log = logging.getLogger(__name__)
 REPORTS_SHOWN = 40
 
 
+# The modules that the dashboard's script imports, told to the browser so that it fetches all of them at once.
+MODULES = (
+    "acts", "chart", "connection", "dom", "format", "hold", "market", "overview", "state", "trades", "view",
+    "workers",
+)  # fmt: skip
+NAME = "Fast-Cycle"
+ICON_SIZES = (192, 512)
+
+
 @require_safe
 @login_required
 @ensure_csrf_cookie
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show the frame of the dashboard."""
-    can_operate = request.user.has_perm("trading.operate_worker")
-    return render(request, "monitoring/dashboard.html", {"can_operate": can_operate})
+    context = {
+        "can_operate": request.user.has_perm("trading.operate_worker"),
+        "can_create": request.user.has_perm("trading.add_worker"),
+        "modules": [static(f"monitoring/{name}.js") for name in MODULES],
+        "words": {"decisions": dict(words.DECISION_WORDS), "exits": dict(words.EXIT_WORDS)},
+    }
+    return render(request, "monitoring/dashboard.html", context)
+
+
+@require_safe
+def manifest(request: HttpRequest) -> JsonResponse:
+    """Say how a phone installs the dashboard as an app; tells nothing that a login would hide."""
+    sizes = [
+        {"src": static(f"monitoring/icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png"}
+        for size in ICON_SIZES
+    ]
+    vector = {"src": static("monitoring/icon.svg"), "sizes": "any", "type": "image/svg+xml"}
+    return JsonResponse(
+        {
+            "name": NAME,
+            "short_name": NAME,
+            "start_url": reverse("monitoring:dashboard"),
+            "scope": "/",
+            "display": "standalone",
+            "background_color": "#0f1317",
+            "theme_color": "#0f1317",
+            "icons": [*sizes, vector],
+        },
+        content_type="application/manifest+json",
+    )
 
 
 @require_safe

@@ -10,6 +10,7 @@ app_name = "trading"
 
 urlpatterns = [
     path("act/workers/<int:worker_id>/<slug:act>", views.act_on_worker, name="worker"),
+    path("act/trades/<int:trade_id>/sell", views.sell_trade, name="sell"),
     path("act/trading-state/<slug:state>", views.set_trading_state, name="trading_state"),
     path("act/kill/<slug:level>", views.kill, name="kill"),
 ]

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from trading import bootstrap
 from trading.domain.ports import VenueError
 from trading.domain.risk import TradingState
-from trading.services import control, workers
+from trading.services import control, sales, workers
 
 P = ParamSpec("P")
 # What an act answers: a sentence, and lines below it where there is more to tell.
@@ -38,7 +38,7 @@ def _act(
             answer = view(request, *args, **kwargs)
             message, lines = (answer, []) if isinstance(answer, str) else answer
             return JsonResponse({"ok": True, "message": message, "lines": lines})
-        except workers.WorkerNotFound as error:
+        except (workers.WorkerNotFound, sales.TradeNotOpen) as error:
             return _refuse(str(error), status=404)
         except workers.NotAllowedNow as error:
             return _refuse(str(error), status=409)
@@ -57,7 +57,7 @@ class UnknownAct(ValueError):
 
 @_act
 def act_on_worker(request: HttpRequest, worker_id: int, act: str) -> str:
-    """Start, stop, drain or flatten one worker."""
+    """Start, stop, drain, flatten or delete one worker."""
     actor, reason, now = _actor(request), request.POST.get("reason", ""), bootstrap.utc_now()
     if act == "flatten":
         left = workers.flatten_worker(worker_id, actor=actor, desk=bootstrap.get_desk(), reason=reason)
@@ -66,12 +66,21 @@ def act_on_worker(request: HttpRequest, worker_id: int, act: str) -> str:
         "start": (workers.start_worker, "The worker is started."),
         "stop": (workers.stop_worker, "The worker is stopped; open trades keep their protection."),
         "drain": (workers.drain_worker, "The worker opens no more trades and stops when the last is closed."),
+        "delete": (workers.delete_worker, "The worker is deleted; its trades, orders and journal stay."),
     }
     if act not in acts:
         raise UnknownAct(f"act: {act!r} is unknown; allowed are flatten, {', '.join(acts)}")
     service, sentence = acts[act]
     service(worker_id, actor=actor, now=now, reason=reason)
     return sentence
+
+
+@_act
+def sell_trade(request: HttpRequest, trade_id: int) -> str:
+    """Sell what one trade holds at market."""
+    reason = request.POST.get("reason", "") or "dashboard"
+    is_flat = sales.sell_trade(trade_id, actor=_actor(request), desk=bootstrap.get_desk(), reason=reason)
+    return "Sold." if is_flat else "It is being sold; what the venue does not take now is tried again."
 
 
 @_act

@@ -141,8 +141,10 @@ def read_live(client: redis.Redis, *, now: datetime) -> LiveReading:
     )
 
 
-def read_why_not(client: redis.Redis, worker_ids: Sequence[int]) -> dict[int, WhyNot]:
-    """Give counts and newest decisions of each worker. Raises redis.RedisError."""
+def read_why_not(
+    client: redis.Redis, worker_ids: Sequence[int], *, shown: int = DECISIONS_SHOWN
+) -> dict[int, WhyNot]:
+    """Give counts and the `shown` newest decisions of each worker. Raises redis.RedisError."""
     if not worker_ids:
         return {}
     told: Any = client.hmget(SQUADS_KEY, [str(worker_id) for worker_id in worker_ids])
@@ -160,6 +162,7 @@ def read_why_not(client: redis.Redis, worker_ids: Sequence[int]) -> dict[int, Wh
         worker_id: _why_not(
             [codes[squads[worker_id]], codes[own[worker_id]]],
             [*decided[squads[worker_id]], *decided[own[worker_id]]],
+            shown=shown,
         )
         if worker_id in squads
         else WhyNot(counts={}, decisions=[])
@@ -175,7 +178,7 @@ def _decided(raw: Mapping[bytes | str, bytes | str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in raw.values()]
 
 
-def _why_not(codes: Sequence[Counter[str]], decisions: Sequence[dict[str, Any]]) -> WhyNot:
+def _why_not(codes: Sequence[Counter[str]], decisions: Sequence[dict[str, Any]], *, shown: int) -> WhyNot:
     """Join what a squad has in common with what one of its workers met alone, which stands last."""
     counts: Counter[str] = Counter()
     for each in codes:
@@ -183,8 +186,8 @@ def _why_not(codes: Sequence[Counter[str]], decisions: Sequence[dict[str, Any]])
     newest: dict[str, dict[str, Any]] = {}
     for decision in sorted(decisions, key=_opened_ms):
         newest[decision["symbol"]] = decision
-    shown = sorted(newest.values(), key=_opened_ms, reverse=True)[:DECISIONS_SHOWN]
-    return WhyNot(counts={code: number for code, number in counts.items() if number}, decisions=shown)
+    ordered = sorted(newest.values(), key=_opened_ms, reverse=True)[:shown]
+    return WhyNot(counts={code: number for code, number in counts.items() if number}, decisions=ordered)
 
 
 def _opened_ms(decision: Mapping[str, Any]) -> int:

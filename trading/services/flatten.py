@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from django.db import connections, transaction
 from django.db.models import Q
@@ -53,7 +54,7 @@ def end_entries(trade_ids: Collection[int], *, desk: Desk) -> None:
     _in_parallel(_end_entry, trade_ids, desk=desk)
 
 
-def flatten(trade_ids: Collection[int], *, desk: Desk) -> None:
+def flatten(trade_ids: Collection[int], *, desk: Desk, reason: ExitReason = ExitReason.FLATTEN) -> None:
     """Sell what these trades hold, all at once, after their entries are ended.
 
     What cannot be sold now keeps the wish; the watchdog goes on with it.
@@ -61,13 +62,14 @@ def flatten(trade_ids: Collection[int], *, desk: Desk) -> None:
     wished = Trade.objects.filter(
         pk__in=trade_ids, state__in=(TradeState.OPENING.value, TradeState.OPEN.value)
     )
-    wished.update(exit_reason=ExitReason.FLATTEN.value)
+    wished.update(exit_reason=reason.value)
     _deny_unsent(trade_ids, desk=desk)
     desk = _without_prices_if_need_be(desk)
     entering = {order.trade_id for order in _entries(trade_ids)}
-    _in_parallel(_leave, set(trade_ids) - entering, desk=desk)
+    leave = partial(_leave, reason=reason)
+    _in_parallel(leave, set(trade_ids) - entering, desk=desk)
     _wait_for_answers(entering, desk=desk)
-    _in_parallel(_leave, entering, desk=desk)
+    _in_parallel(leave, entering, desk=desk)
 
 
 class _Unseen:
@@ -125,9 +127,9 @@ def _wait_for_answers(trade_ids: Collection[int], *, desk: Desk) -> None:
         time.sleep(LOOK_AGAIN_S)
 
 
-def _leave(trade_id: int, desk: Desk) -> None:
+def _leave(trade_id: int, desk: Desk, *, reason: ExitReason) -> None:
     _end_entry(trade_id, desk)
-    exit_trade(trade_id, ExitReason.FLATTEN, desk=desk)
+    exit_trade(trade_id, reason, desk=desk)
 
 
 def _end_entry(trade_id: int, desk: Desk) -> None:

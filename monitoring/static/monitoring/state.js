@@ -1,5 +1,4 @@
-/* The dashboard's state: a snapshot, the numbered events on top of it, and how figures are written.
-   No page and no socket is touched here. */
+/* The dashboard's state: a snapshot, and the numbered events on top of it. No page and no socket is touched. */
 
 const OPEN = ["OPENING", "OPEN", "CLOSING"];
 const KEEP = 30;
@@ -7,7 +6,7 @@ const KEEP = 30;
 export function emptyState() {
   return {
     seq: 0, control: null, workers: [], openTrades: [], closedTrades: [], orders: [], journal: [],
-    figures: [], tickSizes: {}, live: null, prices: new Map(), skewMs: 0,
+    figures: [], today: [], workerFigures: [], tickSizes: {}, live: null, prices: new Map(), skewMs: 0,
   };
 }
 
@@ -20,6 +19,8 @@ export function applySnapshot(state, snapshot) {
   state.orders = snapshot.orders;
   state.journal = snapshot.journal;
   state.figures = snapshot.figures;
+  state.today = snapshot.today;
+  state.workerFigures = snapshot.worker_figures;
   state.tickSizes = snapshot.tick_sizes;
   applyPrices(state, snapshot.live.prices);
   applyLive(state, snapshot.live);
@@ -73,24 +74,39 @@ function applyTrade(state, trade) {
   const isNew = wasOpen && !state.closedTrades.some((each) => each.id === trade.id);
   if (isNew) countClosed(state, trade);
   const others = state.closedTrades.filter((each) => each.id !== trade.id);
-  state.closedTrades = [trade, ...others].sort((a, b) => b.closed_at_ms - a.closed_at_ms).slice(0, KEEP);
+  state.closedTrades = [trade, ...others].sort((a, b) => b.closed_at_ms - a.closed_at_ms || b.id - a.id).slice(0, KEEP);
 }
 
-/* Shown until the next snapshot brings the database's exact sums. */
+/* Sums are shown like this until the next snapshot brings the database's exact ones. */
 function countClosed(state, trade) {
-  let row = state.figures.find((each) => each.quote_asset === trade.quote_asset);
-  if (!row) {
-    row = { quote_asset: trade.quote_asset, trades: 0, wins: 0, unknown: 0, pnl: "0", fees: "0",
-      gains: "0", losses: "0", trades_24h: 0, pnl_24h: "0" };
-    state.figures.push(row);
+  const asset = trade.quote_asset;
+  const zero = { quote_asset: asset, trades: 0, wins: 0, unknown: 0, pnl: "0", fees: "0" };
+  const total = rowOf(state.figures, { quote_asset: asset }, { ...zero, gains: "0", losses: "0", trades_24h: 0, pnl_24h: "0" });
+  const day = rowOf(state.today, { quote_asset: asset }, { ...zero, unprotected_s: 0 });
+  const own = rowOf(state.workerFigures, { quote_asset: asset, worker_id: trade.worker_id }, { ...zero, worker_id: trade.worker_id });
+  total.trades_24h += 1;
+  day.unprotected_s += trade.unprotected_s;
+  for (const row of [total, day, own]) {
+    row.trades += 1;
+    row.fees = add(row.fees, trade.fees);
+    if (trade.realised_pnl === null) { row.unknown += 1; continue; }
+    row.wins += Number(trade.realised_pnl) > 0 ? 1 : 0;
+    row.pnl = add(row.pnl, trade.realised_pnl);
   }
-  row.trades += 1;
-  row.trades_24h += 1;
-  if (trade.realised_pnl === null) { row.unknown += 1; return; }
-  const pnl = Number(trade.realised_pnl);
-  row.wins += pnl > 0 ? 1 : 0;
-  for (const field of ["pnl", "pnl_24h", pnl > 0 ? "gains" : "losses"]) row[field] = String(Number(row[field]) + pnl);
-  row.fees = String(Number(row.fees) + Number(trade.fees ?? 0));
+  if (trade.realised_pnl === null) return;
+  total.pnl_24h = add(total.pnl_24h, trade.realised_pnl);
+  const side = Number(trade.realised_pnl) > 0 ? "gains" : "losses";
+  total[side] = add(total[side], trade.realised_pnl);
+}
+
+function rowOf(rows, key, made) {
+  const found = rows.find((row) => Object.entries(key).every(([name, value]) => row[name] === value));
+  if (!found) rows.push(made);
+  return found ?? made;
+}
+
+function add(text, more) {
+  return String(Number(text ?? 0) + Number(more ?? 0));
 }
 
 export function isHeld(trade) {
@@ -113,44 +129,30 @@ function quoteFees(trade) {
   return Math.max(Number(trade.fees ?? 0) - baseFees, 0);
 }
 
-export function decimalsOf(step) {
-  return step && step.includes(".") ? step.split(".")[1].length : step ? 0 : null;
-}
-
-export function priceText(text, step) {
-  if (text === null || text === undefined || text === "") return "?";
-  const decimals = decimalsOf(step);
-  if (decimals === null) return String(text).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
-  return Number(text).toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-}
-
-export function amountText(value, { signed = false } = {}) {
-  if (value === null || value === undefined) return "not known";
-  const number = Number(value);
-  const size = Math.abs(number);
-  const decimals = size >= 1000 ? 2 : size >= 1 || size === 0 ? 2 : size >= 0.01 ? 4 : 6;
-  const text = size.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-  const sign = number < 0 ? "\u2212" : signed && number > 0 ? "+" : "";
-  return sign + text;
-}
-
-export function durationText(ms) {
-  if (ms === null || ms === undefined) return "?";
-  const s = Math.max(ms, 0) / 1000;
-  if (s < 10) return `${s.toFixed(1)} s`;
-  if (s < 120) return `${Math.round(s)} s`;
-  if (s < 7200) return `${Math.round(s / 60)} min`;
-  return s < 172800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} d`;
-}
-
-export function utcText(ms) {
-  return ms ? `${new Date(ms).toISOString().replace("T", " ").slice(0, 19)} UTC` : "";
-}
-
-export function universeText(universe) {
-  if (universe.symbols) {
-    const shown = universe.symbols.slice(0, 3).join(", ");
-    return universe.symbols.length > 3 ? `${shown} and ${universe.symbols.length - 3} more` : shown;
+/* Open PnL by quote asset: { sum, unknown } where unknown counts held trades whose price is not known. */
+export function openTotals(state) {
+  const totals = {};
+  for (const trade of state.openTrades.filter(isHeld)) {
+    const row = (totals[trade.quote_asset] ??= { sum: 0, unknown: 0 });
+    const pnl = openPnl(trade, state.prices.get(trade.symbol));
+    if (pnl === null) row.unknown += 1;
+    else row.sum += pnl;
   }
-  return universe.quote_asset ? `top ${universe.top} by volume in ${universe.quote_asset}` : "";
+  return totals;
+}
+
+/* Cash and everything held at mid; `missing` names what has no price, so that nobody takes the sum for all. */
+export function equityOf(state, holdings) {
+  let sum = Number(holdings.cash);
+  const missing = [...holdings.unpriced];
+  for (const [asset, symbol, qty] of holdings.priced) {
+    const price = state.prices.get(symbol);
+    if (price) sum += (Number(qty) * (Number(price.bid) + Number(price.ask))) / 2;
+    else missing.push(asset);
+  }
+  return { sum, missing };
+}
+
+export function workerName(state, id) {
+  return state.workers.find((worker) => worker.id === id)?.name ?? `worker ${id}`;
 }

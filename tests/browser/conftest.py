@@ -1,0 +1,133 @@
+"""One real stack for all browser tests of a session; each test looks at it through profiles of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from bench.stack import Stack, running
+from tests.support.browser import DESKTOP, FLAGS, LIMIT_MS, PHONE, Visitor, find_chromium, visit
+
+
+class Opening(Protocol):
+    """Opens a path at a size, logged in."""
+
+    def __call__(
+        self, path: str = "/", *, size: tuple[int, int] = DESKTOP, wait: bool = True, **options: Any
+    ) -> Visitor: ...
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole product on a synthetic market, with its starter workers."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("DJANGO_SETTINGS_MODULE")  # the suite's own; the stack has the product's
+        environment.setenv("FASTCYCLE_ENV_FILE", os.devnull)
+        with running("--seed", "7") as stack:
+            yield stack
+
+
+@pytest.fixture(scope="session")
+def origin(stack: Stack) -> str:
+    """Where the site is."""
+    return f"http://127.0.0.1:{stack.port}"
+
+
+# The browser ends with each file: its event loop must not be left to tests that have one of their own.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A running browser."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def cookies(chromium: Browser, stack: Stack, origin: str) -> list[dict[str, str]]:
+    """What the browser holds after the operator logged in with the password that was printed."""
+    said = (stack.home / "said.txt").read_text(encoding="utf-8")
+    password = re.search(r"password \(shown this once\): (\S+)", said)
+    assert password is not None, said
+    context = chromium.new_context()
+    context.set_default_timeout(LIMIT_MS)
+    page = context.new_page()
+    page.goto(f"{origin}/admin/login/?next=/")
+    page.get_by_label("Username").fill("operator")
+    page.get_by_label("Password").fill(password[1])
+    page.locator("form [type=submit]").click()
+    page.wait_for_url(f"{origin}/")
+    held: list[dict[str, str]] = context.cookies()  # type: ignore[assignment]  # mappings of texts
+    context.close()
+    return held
+
+
+@pytest.fixture
+def open_page(chromium: Browser, origin: str, cookies: list[dict[str, str]]) -> Iterator[Opening]:
+    """Open pages; in the end none of them may have complained or asked another site."""
+    visitors: list[Visitor] = []
+
+    def open_one(
+        path: str = "/", *, size: tuple[int, int] = DESKTOP, wait: bool = True, **options: Any
+    ) -> Visitor:
+        visitor = visit(chromium, origin, size=size, cookies=cookies, **options)
+        visitors.append(visitor)
+        visitor.page.goto(path)
+        if wait:
+            visitor.page.locator("main[aria-busy=false]").wait_for()
+        return visitor
+
+    yield open_one
+    complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
+    for visitor in visitors:
+        visitor.context.close()
+    assert not complaints
+
+
+@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    """Each of the two screens."""
+    chosen: tuple[int, int] = request.param
+    return chosen
+
+
+@pytest.fixture
+def act(origin: str, cookies: list[dict[str, str]]) -> Callable[[str], dict[str, Any]]:
+    """Do one of the operator's acts without a page, to set a scene."""
+
+    def act_once(path: str) -> dict[str, Any]:
+        token = next(each["value"] for each in cookies if each["name"] == "csrftoken")
+        jar = "; ".join(f"{each['name']}={each['value']}" for each in cookies)
+        request = urllib.request.Request(
+            f"{origin}{path}", data=b"", headers={"Cookie": jar, "X-CSRFToken": token, "Referer": origin}
+        )
+        with urllib.request.urlopen(request) as reply:
+            answer: dict[str, Any] = json.loads(reply.read())
+            return answer
+
+    return act_once
+
+
+@pytest.fixture
+def trading(stack: Stack, act: Callable[[str], dict[str, Any]]) -> Iterator[None]:
+    """Trading is active and both starter workers run, before and after the test."""
+
+    def restore() -> None:
+        act("/act/trading-state/active")
+        for worker in stack.rows("select id, state from trading_worker where not is_deleted"):
+            if worker[1] != "ACTIVE":
+                act(f"/act/workers/{worker[0]}/start")
+
+    restore()
+    yield
+    restore()

@@ -1,0 +1,101 @@
+"""The page that says why, and what every page owes to people who cannot see, point or read small print."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from bench.stack import Stack
+from tests.browser.conftest import Opening
+from tests.support.browser import PHONE
+from tests.support.servers import wait_until
+
+pytestmark = [pytest.mark.story, pytest.mark.timeout(90), pytest.mark.xdist_group("browser")]
+PAGES = {"dashboard": "/", "why": "/why/"}
+AXE: dict[str, Any] = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+
+
+def a_trade(stack: Stack) -> int:
+    """Wait for a trade that was closed; give its id."""
+    query = "select id from trading_trade where state = 'CLOSED' order by id desc limit 1"
+    wait_until(lambda: bool(stack.rows(query)), limit_s=75, what="closed trade")
+    return int(stack.rows(query)[0][0])
+
+
+def violations(page: Any, options: dict[str, Any] = AXE) -> list[str]:
+    """Give what axe finds against a page, a line each."""
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:160]} {node['any'][:1]}" for each in found for node in each["nodes"]
+    ]
+
+
+def in_both_lights(page: Any, options: dict[str, Any] = AXE) -> list[str]:
+    """Give what axe finds against a page in light, and in dark what it finds against the colours."""
+    light = violations(page, options)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("matchMedia('(prefers-color-scheme: dark)').matches")
+    return light + violations(page, CONTRAST)
+
+
+@pytest.mark.parametrize("name", ["dashboard", "why"])
+def test_our_pages_keep_nobody_out(open_page: Opening, trading: None, name: str) -> None:
+    visitor = open_page(PAGES[name], size=PHONE)
+    visitor.page.locator(".trade, .decision").first.wait_for(timeout=30_000)
+
+    assert in_both_lights(visitor.page) == []
+
+
+def test_login_and_admin_keep_nobody_out(open_page: Opening) -> None:
+    visitor = open_page("/admin/", size=PHONE, wait=False)
+    standard = {"runOnly": AXE["runOnly"][:-1]}  # landmarks are those of the admin's own frame
+
+    assert in_both_lights(visitor.page, standard) == []
+    visitor.context.clear_cookies()
+    visitor.page.goto("/admin/login/")
+    assert violations(visitor.page, standard) == []
+
+
+def test_a_worker_says_what_stopped_it_with_value_and_limit(
+    open_page: Opening, size: tuple[int, int], trading: None
+) -> None:
+    visitor = open_page("/why/", size=size)
+
+    row = visitor.page.locator(".checks tbody tr").first
+    for _ in range(20):  # a decision comes with each candle
+        if row.count():
+            break
+        visitor.page.get_by_role("button", name="Look again").click()
+    visitor.screenshot("why", whole=True)
+
+    assert re.search(r"Strategy wants it \d+ times: ", visitor.text(".funnel"))
+    assert re.search(r"(holds|fails)$", visitor.text(".checks tbody tr"))
+    assert visitor.overflow_px() == 0
+    assert visitor.small_targets() == []
+
+
+def test_a_trade_says_why_it_was_bought_and_sold(
+    open_page: Opening, size: tuple[int, int], stack: Stack
+) -> None:
+    visitor = open_page(f"/why/?trade={a_trade(stack)}", size=size)
+    visitor.screenshot("why-trade", whole=True)
+
+    assert "Every condition held: it bought." in visitor.text("main")
+    assert re.search(r"Profit or loss after fees [−\d]", visitor.text("main"))
+    expect(visitor.page.get_by_role("row", name=re.compile("^entry"))).to_be_visible()
+    assert visitor.overflow_px() == 0
+    assert violations(visitor.page) == []
+
+
+def test_the_dashboard_can_be_installed(open_page: Opening) -> None:
+    visitor = open_page()
+    manifest = visitor.page.request.get("/manifest.webmanifest").json()
+
+    assert manifest["display"] == "standalone"
+    for icon in manifest["icons"]:
+        assert visitor.page.request.get(icon["src"]).ok
