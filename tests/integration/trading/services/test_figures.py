@@ -5,6 +5,7 @@ from decimal import Decimal
 from itertools import groupby
 
 import pytest
+from django.db import transaction
 
 from bench.seeding import seed_trades
 from tests.support.builders import NOON
@@ -103,7 +104,8 @@ def test_an_old_trade_that_changes_is_in_the_sums() -> None:
     trade.closed_at = was + timedelta(days=30)
     trade.save()
 
-    figures.correct((was, trade.closed_at), now=NOON)
+    with transaction.atomic():
+        figures.correct((was, trade.closed_at), now=NOON)
 
     assert closed_figures(now=NOON) == by_hand(NOON)
 
@@ -116,7 +118,8 @@ def test_a_day_whose_trades_are_gone_is_no_longer_summed() -> None:
     was = [trade.closed_at for trade in moved]
     moved.update(closed_at=NOON)
 
-    figures.correct(was, now=NOON)
+    with transaction.atomic():
+        figures.correct(was, now=NOON)
 
     assert not DayFigures.objects.filter(day=oldest).exists()
     assert closed_figures(now=NOON) == by_hand(NOON)
