@@ -1,7 +1,7 @@
 """From the closing candle's frame arriving to the order's bytes leaving, on symbols that close together.
 
 The floor is a bare python-binance order on the same loopback in the same run: call to reply. Bare orders are
-spread over the whole run and over every moment of a second, so that both meet the same machine. Beside our own
+spread over the run and over every moment of a second, so that both meet the same machine. Beside our own
 stamps stands the venue's view, which nobody of ours can flatter: closing boundary to acceptance.
 """
 
@@ -41,7 +41,9 @@ LIMIT_S = 600.0
 
 def measure(*, entries: int = 200, workers: int = 50) -> dict[str, Any]:
     """Run until so many entries have left, and give quantiles in ms and their ratios to the floor."""
-    with running("--symbols", f"{SYMBOLS},{FLOOR_SYMBOL}", "--seed", "11", "--balance", "USDT=1000000") as stack:
+    with running(
+        "--symbols", f"{SYMBOLS},{FLOOR_SYMBOL}", "--seed", "11", "--balance", "USDT=1000000"
+    ) as stack:
         stack.delete_starters()
         hire(stack, workers)
 
@@ -64,7 +66,12 @@ def measure(*, entries: int = 200, workers: int = 50) -> dict[str, Any]:
         accepted = {
             (order["symbol"], order["orderId"]): order for order in stack.ask_venue("/paper/ledger")["orders"]
         }
-    return {"workers": workers, **_report(rows, accepted, floor.times_ms), "not_sent": unsent, "load_1m": load}
+    return {
+        "workers": workers,
+        **_report(rows, accepted, floor.times_ms),
+        "not_sent": unsent,
+        "load_1m": load,
+    }
 
 
 def hire(stack: Stack, count: int) -> None:
@@ -74,7 +81,7 @@ def hire(stack: Stack, count: int) -> None:
 
 
 class Floor:
-    """Times bare orders of python-binance from a thread until the block ends: small market orders, which fill."""
+    """Times bare market orders of python-binance, which fill, from a thread until the block ends."""
 
     def __init__(self, stack: Stack) -> None:
         class Bare(Client):  # type: ignore[misc]  # python-binance carries no types
