@@ -174,22 +174,18 @@ def _turns(result: Result) -> str:
         tables.append(
             f"{said}\n\n{_rows(('symbols', *(f'{int(count):,} workers' for count in workers)), rows)}"
         )
-    ratio = result["ratio"]
-    rows = [
-        (
-            f"1,000 workers ÷ 100, {symbols} symbols",
-            f"{_number(each)} ×",
-            f"{_number(result['bars'][_MANY])} ×",
-        )
-        for symbols, each in ratio[_MANY].items()
-    ] + [
-        (f"400 symbols ÷ 50, {workers} workers", f"{_number(each)} ×", f"{_number(result['bars'][_WIDE])} ×")
-        for workers, each in ratio[_WIDE].items()
+    compared = [
+        (f"{said} {kept}", f"{_number(each)} ×", f"{_number(result['bars'][name])} ×")
+        for name, said, unit in _MORE
+        for kept, each in ((f"{count} {unit}", each) for count, each in result["ratio"][name].items())
     ]
-    return "\n\n".join([*tables, _rows(("more", "costs", "may cost"), rows), _load(result)])
+    return "\n\n".join([*tables, _rows(("more", "costs", "may cost"), compared), _load(result)])
 
 
-_MANY, _WIDE = "workers_1000_to_100", "symbols_400_to_50"
+_MORE = (
+    ("workers_1000_to_100", "1,000 workers ÷ 100,", "symbols"),
+    ("symbols_400_to_50", "400 symbols ÷ 50,", "workers"),
+)
 
 
 def _growth(result: Result) -> str:
