@@ -169,7 +169,8 @@ def _turns(result: Result) -> str:
         sizes = result[name]
         workers = list(next(iter(sizes.values())))
         rows = [
-            (f"{int(symbols):,}", *(_ms(each[count]) for count in workers)) for symbols, each in sizes.items()
+            (f"{int(symbols):,}", *(_ms(sizes[symbols][count]) for count in workers))
+            for symbols in sorted(sizes, key=int)
         ]
         tables.append(
             f"{said}\n\n{_rows(('symbols', *(f'{int(count):,} workers' for count in workers)), rows)}"
@@ -177,9 +178,13 @@ def _turns(result: Result) -> str:
     compared = [
         (f"{said} {kept}", f"{_number(each)} ×", f"{_number(result['bars'][name])} ×")
         for name, said, unit in _MORE
-        for kept, each in ((f"{count} {unit}", each) for count, each in result["ratio"][name].items())
+        for kept, each in ((f"{count} {unit}", each) for count, each in _by_size(result["ratio"][name]))
     ]
     return "\n\n".join([*tables, _rows(("more", "costs", "may cost"), compared), _load(result)])
+
+
+def _by_size(figures: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(figures.items(), key=lambda each: int(each[0]))
 
 
 _MORE = (
