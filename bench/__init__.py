@@ -2,7 +2,7 @@
 
 latency      closing candle → order bytes, against a bare order on the same loopback, 50 workers on 20 symbols
 turns        one turn with 1 to 1,000 workers and 1 to 400 symbols
-growth       the same turn with a thousand and with a million stored trades
+growth       the same turn on a million stored trades and on none, turn and turn about
 memory       proportional memory of every process, 10 workers on 50 symbols
 real_input   recorded candles and ticks, the ledger against the venue's own
 kills        kill -9 of each process in turn while trading

@@ -1,12 +1,16 @@
 """From the closing candle's frame arriving to the order's bytes leaving, on symbols that close together.
 
-The floor is a bare python-binance order on the same loopback in the same run: call to reply. Beside our
-own stamps stands the venue's view, which nobody of ours can flatter: closing boundary to acceptance.
+The floor is a bare python-binance order on the same loopback in the same run: call to reply. Bare orders are
+spread over the run and over every moment of a second, so that both meet the same machine. Beside our own
+stamps stands the venue's view, which nobody of ours can flatter: closing boundary to acceptance.
 """
 
+import os
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -19,6 +23,9 @@ SYMBOLS = (
     "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,ADAUSDT,DOGEUSDT,LTCUSDT,LINKUSDT,DOTUSDT,AVAXUSDT,TRXUSDT,"
     "UNIUSDT,ATOMUSDT,ETCUSDT,FILUSDT,NEARUSDT,APTUSDT,ARBUSDT,OPUSDT"
 )
+# Nobody of ours trades it, so that the floor's orders touch no trade.
+FLOOR_SYMBOL = "XLMUSDT"
+FLOOR_EVERY_S = 0.37  # no divisor of a second: the orders fall on every moment of it
 # As willing as the strategy can be set: entries come from many symbols at the same second.
 WILLING = ("z_entry=0.5", "rsi_entry=60", "reward_bps=0", "trend_fall_bps=2000", "volume_ratio=100")
 STAGES = ("frame to decision", "decision to claim", "claim to bytes")
@@ -28,25 +35,43 @@ LATENCIES = """
     from trading_order o join trading_trade t on t.id = o.trade_id
     where o.role = 'ENTRY' and o.left_at is not null and t.signal_arrived_at is not null
 """
+UNSENT = "select count(*) from trading_order where role = 'ENTRY' and reason = 'NOT_SENT'"
+LIMIT_S = 600.0
 
 
 def measure(*, entries: int = 200, workers: int = 50) -> dict[str, Any]:
     """Run until so many entries have left, and give quantiles in ms and their ratios to the floor."""
-    with running("--symbols", SYMBOLS, "--seed", "11", "--balance", "USDT=1000000") as stack:
+    with running(
+        "--symbols", f"{SYMBOLS},{FLOOR_SYMBOL}", "--seed", "11", "--balance", "USDT=1000000"
+    ) as stack:
         stack.delete_starters()
         hire(stack, workers)
-        floor = _bare_orders(stack)
+
+        def is_trading() -> bool:
+            """the first entry"""
+            return bool(stack.rows(LATENCIES))
+
+        wait_until(is_trading, limit_s=LIMIT_S, every_s=0.5)
+        before = len(stack.rows(LATENCIES))
 
         def is_enough() -> bool:
             """entries that left"""
-            return len(stack.rows(LATENCIES)) >= entries
+            return len(stack.rows(LATENCIES)) >= before + entries
 
-        wait_until(is_enough, limit_s=600, every_s=2.0)
-        rows = stack.rows(LATENCIES)
+        with Floor(stack) as floor:
+            wait_until(is_enough, limit_s=LIMIT_S, every_s=2.0)
+        load = os.getloadavg()[0]
+        rows = stack.rows(LATENCIES)[before:]
+        unsent = stack.rows(UNSENT)[0][0]
         accepted = {
             (order["symbol"], order["orderId"]): order for order in stack.ask_venue("/paper/ledger")["orders"]
         }
-    return _report(rows, accepted, floor)
+    return {
+        "workers": workers,
+        **_report(rows, accepted, floor.times_ms),
+        "not_sent": unsent,
+        "load_1m": load,
+    }
 
 
 def hire(stack: Stack, count: int) -> None:
@@ -55,21 +80,33 @@ def hire(stack: Stack, count: int) -> None:
     subprocess.run([sys.executable, "-m", "bench.crowd", str(count)], env=environment, cwd=ROOT, check=True)
 
 
-def _bare_orders(stack: Stack, count: int = 200) -> list[float]:
-    """Time bare orders of python-binance: small market orders, which fill and so use up no order count."""
+class Floor:
+    """Times bare market orders of python-binance, which fill, from a thread until the block ends."""
 
-    class Bare(Client):  # type: ignore[misc]  # python-binance carries no types
-        API_URL = f"http://127.0.0.1:{stack.paper_port}/api"
+    def __init__(self, stack: Stack) -> None:
+        class Bare(Client):  # type: ignore[misc]  # python-binance carries no types
+            API_URL = f"http://127.0.0.1:{stack.paper_port}/api"
 
-    client = Bare("paper", "paper", ping=False)
-    # What is bought is a little more than what is sold: the fee is taken from it.
-    turns = ({"side": "BUY", "quantity": "0.00052"}, {"side": "SELL", "quantity": "0.0005"})
-    times = []
-    for number in range(count):
-        began = time.perf_counter()
-        client.create_order(symbol="BTCUSDT", type="MARKET", **turns[number % 2])
-        times.append((time.perf_counter() - began) * 1000)
-    return times
+        self.times_ms: list[float] = []
+        self._client = Bare("paper", "paper", ping=False)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="floor")
+
+    def __enter__(self) -> "Floor":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_why: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        # What is bought is a little more than what is sold: the fee is taken from it.
+        turns = ({"side": "BUY", "quantity": "102"}, {"side": "SELL", "quantity": "100"})
+        while not self._is_over.wait(FLOOR_EVERY_S):
+            began = time.perf_counter()
+            self._client.create_order(symbol=FLOOR_SYMBOL, type="MARKET", **turns[len(self.times_ms) % 2])
+            self.times_ms.append((time.perf_counter() - began) * 1000)
 
 
 def _report(rows: list[tuple[Any, ...]], accepted: dict[Any, Any], floor: list[float]) -> dict[str, Any]:
@@ -83,18 +120,22 @@ def _report(rows: list[tuple[Any, ...]], accepted: dict[Any, Any], floor: list[f
         order = accepted.get((symbol, venue_id))
         if order is not None:
             seen.append(float(order["time"]) - (_ms(candle_open_at) + 1000))
-    p50, p99 = quantile(floor, 0.5), quantile(floor, 0.99)
+    batches = Counter(row[1] for row in rows)
+    ours, bare = _quantiles(left), _quantiles(floor)
     return {
         "entries": len(left),
-        "frame_to_order_ms": {"p50": quantile(left, 0.5), "p99": quantile(left, 0.99), "max": max(left)},
-        "boundary_to_accepted_ms": {"p50": quantile(seen, 0.5), "p99": quantile(seen, 0.99)},
-        "stages_ms": {
-            name: {"p50": quantile(times, 0.5), "p99": quantile(times, 0.99)}
-            for name, times in stages.items()
-        },
-        "bare_order_ms": {"p50": p50, "p99": p99},
-        "ratio": {"p50": quantile(left, 0.5) / p50, "p99": quantile(left, 0.99) / p99},
+        "entries_of_a_batch": {"p50": quantile(list(batches.values()), 0.5), "max": max(batches.values())},
+        "frame_to_order_ms": {**ours, "max": max(left)},
+        "boundary_to_accepted_ms": _quantiles(seen),
+        "stages_ms": {name: _quantiles(times) for name, times in stages.items()},
+        "bare_orders": len(floor),
+        "bare_order_ms": {**bare, "p90": quantile(floor, 0.9), "max": max(floor)},
+        "ratio": {name: ours[name] / bare[name] for name in ours},
     }
+
+
+def _quantiles(times: list[float]) -> dict[str, float]:
+    return {"p50": quantile(times, 0.5), "p99": quantile(times, 0.99)}
 
 
 def _ms(text: str) -> float:

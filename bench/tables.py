@@ -41,15 +41,18 @@ def _ms(value: float) -> str:
 def _latency(result: Result) -> str:
     order, bare, ratio = result["frame_to_order_ms"], result["bare_order_ms"], result["ratio"]
     shown = [("**frame → order bytes**", order)]
-    shown += [(f"of which: {name}", each) for name, each in result.get("stages_ms", {}).items()]
+    shown += [(f"of which: {name}", each) for name, each in result["stages_ms"].items()]
     shown += [("bare python-binance order, the floor", bare)]
     rows = [(name, _ms(each["p50"]), _ms(each["p99"])) for name, each in shown]
     rows.append(("**ratio to the floor**", f"{_number(ratio['p50'])} ×", f"{_number(ratio['p99'])} ×"))
-    if accepted := result.get("boundary_to_accepted_ms"):
-        rows.append(
-            ("the venue's own view: candle boundary → accepted", _ms(accepted["p50"]), _ms(accepted["p99"]))
-        )
-    return _rows(("", "p50", "p99"), rows)
+    seen, together = result["boundary_to_accepted_ms"], result["entries_of_a_batch"]
+    rows.append(("the venue's own view: candle boundary → accepted", _ms(seen["p50"]), _ms(seen["p99"])))
+    return (
+        f"{_rows(('', 'p50', 'p99'), rows)}\n\n"
+        f"{result['entries']} entries of {result['workers']} workers, {together['p50']} of a batch (at most "
+        f"{together['max']}), not sent: {result['not_sent']}; {result['bare_orders']} bare orders, p90 "
+        f"{_ms(bare['p90'])}. {_load(result)}"
+    )
 
 
 def _memory(result: Result) -> str:
@@ -160,6 +163,50 @@ def _stored(result: Result) -> str:
     return _rows(("stored trades", *heads, "last ÷ first"), rows)
 
 
+def _turns(result: Result) -> str:
+    tables = []
+    for name, said in (("turn_ms", "Nothing is entered:"), ("turn_with_entries_ms", "Twenty are entered:")):
+        sizes = result[name]
+        workers = list(next(iter(sizes.values())))
+        rows = [
+            (f"{int(symbols):,}", *(_ms(sizes[symbols][count]) for count in workers))
+            for symbols in sorted(sizes, key=int)
+        ]
+        tables.append(
+            f"{said}\n\n{_rows(('symbols', *(f'{int(count):,} workers' for count in workers)), rows)}"
+        )
+    compared = [
+        (f"{said} {kept}", f"{_number(each)} ×", f"{_number(result['bars'][name])} ×")
+        for name, said, unit in _MORE
+        for kept, each in ((f"{count} {unit}", each) for count, each in _by_size(result["ratio"][name]))
+    ]
+    return "\n\n".join([*tables, _rows(("more", "costs", "may cost"), compared), _load(result)])
+
+
+def _by_size(figures: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(figures.items(), key=lambda each: int(each[0]))
+
+
+_MORE = (
+    ("workers_1000_to_100", "1,000 workers ÷ 100,", "symbols"),
+    ("symbols_400_to_50", "400 symbols ÷ 50,", "workers"),
+)
+
+
+def _growth(result: Result) -> str:
+    kinds = (("turn_ms", "turn"), ("turn_with_entries_ms", "turn with 20 entries"))
+    rows = [
+        (f"{said}, {int(stored):,} stored", _ms(each["full"]), _ms(each["empty"]), f"{each['ratio']:.2f} ×")
+        for name, said in kinds
+        for stored, each in result[name].items()
+    ]
+    return f"{_rows(('', 'full', 'empty', 'full ÷ empty'), rows)}\n\n{_load(result)}"
+
+
+def _load(result: Result) -> str:
+    return f"Load average of the machine meanwhile: {_number(result['load_1m'])}."
+
+
 def _plain(result: Result) -> str:
     return _rows(("figure", "value"), [(name, value) for name, value in _flat(result) if name not in ABOUT])
 
@@ -188,4 +235,6 @@ _TABLES: Mapping[str, Callable[[Result], str]] = {
     "candles": _market,
     "ticks": _market,
     "stored": _stored,
+    "turns": _turns,
+    "growth": _growth,
 }

@@ -176,21 +176,20 @@ class TurnDesk:
         cycle.note_turn(turn, desk=self.desk)
         return turn
 
-    def time_turns(self, count: int, *, entries: int = 0) -> float:
-        """Give the fastest of so many turns in ms: what disturbs one from outside only ever adds to it.
+    def time_turn(self, *, entries: int = 0) -> float:
+        """Let the next candles close, and give the ms of the turn over them, with so many entries."""
+        batch = self.close_candles()
+        began = time.perf_counter()
+        turn = self.turn(batch)
+        took_ms = (time.perf_counter() - began) * 1000
+        if len(turn.trades) != entries:
+            raise SystemExit(f"{len(turn.trades)} entries instead of {entries}")
+        return took_ms
 
-        Every one must have recorded so many entries.
-        """
+    def time_turns(self, count: int, *, entries: int = 0) -> float:
+        """Give the fastest of so many turns in ms: what disturbs one from outside only ever adds to it."""
         self.turn(self.close_candles())
-        times = []
-        for _ in range(count):
-            batch = self.close_candles()
-            began = time.perf_counter()
-            turn = self.turn(batch)
-            times.append((time.perf_counter() - began) * 1000)
-            if len(turn.trades) != entries:
-                raise SystemExit(f"{len(turn.trades)} entries instead of {entries}")
-        return min(times)
+        return min(self.time_turn(entries=entries) for _ in range(count))
 
 
 def run_apart(module: str, *arguments: str) -> dict[str, Any]:

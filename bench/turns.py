@@ -8,6 +8,7 @@ enter nothing, another of turns in which twenty symbols are entered (and the ven
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -49,6 +50,7 @@ def main() -> int:
                     },
                 },
                 "bars": BARS,
+                "load_1m": os.getloadavg()[0],
             }
         )
         + "\n"

@@ -22,6 +22,17 @@ from trading.models import AccountLimit, JournalEntry, Order, Trade
 from trading.selectors.trades import OPEN_STATE_NAMES
 
 PLACES = Decimal("1e-8")
+# What is read of an open trade to tell what it binds and what it would lose.
+AT_RISK = (
+    "worker_id",
+    "symbol",
+    "quote_asset",
+    "state",
+    "qty",
+    "entry_notional",
+    "exit_notional",
+    "reserved_notional",
+)
 LOSS_REACHED = "limits.daily_loss_reached"
 
 
@@ -69,7 +80,8 @@ def open_trades_at_risk() -> QuerySet[Trade]:
     entries = Order.objects.filter(
         trade=OuterRef("pk"), role=OrderRole.ENTRY.value, status__in=[each.value for each in UNRESOLVED]
     )
-    return Trade.objects.filter(state__in=OPEN_STATE_NAMES).annotate(is_entering=Exists(entries))
+    trades = Trade.objects.filter(state__in=OPEN_STATE_NAMES).annotate(is_entering=Exists(entries))
+    return trades.only(*AT_RISK)  # read under the account's lock, before every entry
 
 
 def at_risk(trade: Trade) -> Decimal:

@@ -170,7 +170,6 @@ def _read_books(
         if trade.state == TradeState.OPENING.value:
             # The venue may not have locked it yet, or its word has not arrived.
             under_way[trade.quote_asset] += trade.reserved_notional
-    balances = Balance.objects.all()
     limits = get_limits({desk.roster.instruments[wish.candle.symbol].quote_asset for wish in wishes})
     return _Books(
         state=TradingState(control.state),
@@ -178,7 +177,7 @@ def _read_books(
         taken=_taken(wishes),
         open_trades=numbers,
         bound=bound,
-        free={each.asset: each.free - under_way[each.asset] for each in balances},
+        free={asset: free - under_way[asset] for asset, free in Balance.objects.values_list("asset", "free")},
         closed_at=_closed_at(wishes, now=now),
         user_stream_is_up=user_stream_is_up,
         limits=limits,

@@ -74,7 +74,7 @@ def test_stored_trades_are_compared_over_the_sizes() -> None:
 
 def test_figures_without_a_table_of_their_own_are_listed() -> None:
     told = table(
-        "growth", {**ABOUT, "turns": {"100": {"p50_ms": 12.34}}, "verdicts": [True], "names": ["a", "b"]}
+        "another", {**ABOUT, "turns": {"100": {"p50_ms": 12.34}}, "verdicts": [True], "names": ["a", "b"]}
     )
 
     assert "| turns · 100 · p50_ms | 12.3 |" in told

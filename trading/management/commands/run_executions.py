@@ -48,6 +48,9 @@ FAILED = "BOOKING_FAILED"
 TAKEN_OVER = "EXECUTIONS_TAKEN_OVER"
 TAKEN = "HELD_ASSET_TAKEN"
 MAX_TOGETHER = 200
+# One order is told in several events within milliseconds. Booked one by one they would hold the database's
+# lock, and a processor, while other orders of the same moment have not left yet.
+GATHER_S = 0.02
 CALL_EXPIRES_S = 5  # the watchdog comes by itself every two seconds
 
 Heard = UserEvent | tuple[()]  # the empty one only wakes
@@ -163,6 +166,7 @@ class Bookkeeper:
             if self._reason is not None and time.monotonic() >= self._due_s:
                 self._reconcile(self._reason)
             if event:
+                time.sleep(GATHER_S)
                 self._book(self._with_waiting(event))
 
     def _with_waiting(self, event: Heard) -> list[Heard]:

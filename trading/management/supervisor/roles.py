@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from trading.management.supervisor.celery_worker import make_worker
-from trading.management.supervisor.children import become_program
+from trading.management.supervisor.children import become_program, give_way
 from trading.management.supervisor.heartbeat import connect
 from trading.management.supervisor.redis_server import redis_command
 
@@ -131,7 +130,7 @@ def forked_role(name: str, *arguments: str) -> Role:
 
     def run() -> int:
         log_as(name)
-        os.nice(NICENESS.get(name, 0))
+        give_way(NICENESS.get(name, 0))
         call_command(f"run_{name}", *arguments)
         return 0
 
