@@ -32,8 +32,10 @@ log = logging.getLogger(__name__)
 STREAMS_PER_CONNECTION = 200  # the venue allows 1024; fewer lose less when one connection is cut
 SILENT_AFTER_S = 10.0
 FLUSH_EVERY_S = 0.025
-# A lower update id is an older quote, unless nothing was heard for so long: then the venue may count anew.
-COUNTS_ANEW_MS = 5000
+# A lower update id is an older quote, unless the venue counts anew, say after a restart: then the newest that
+# we know stands still, and lower ids grow. A node that lags sends them too, among newer ones.
+COUNTS_ANEW_MS = 1000
+COUNTS_ANEW_AFTER = 3
 LATE_MS = 1000
 LATE = "LATE"
 MALFORMED = "MALFORMED"
@@ -84,6 +86,7 @@ class MarketStream:
         self._symbols: set[str] = set()
         self._newest: dict[str, Newest] = {}  # update id, arrival and frame of each symbol's last quote
         self._dirty: dict[str, Newest] = {}
+        self._older: dict[str, tuple[int, int, int]] = {}  # below which id, the last of these, how many grew
         self._pauses: dict[str, ExpectedPause] = {}
         self._silent: set[str] = set()
         self.heard = 0
@@ -100,6 +103,7 @@ class MarketStream:
         for gone in self._newest.keys() - self._symbols:
             del self._newest[gone]
             self._dirty.pop(gone, None)
+            self._older.pop(gone, None)
         for connection in self._connections:
             connection.keep_only(names)
             names -= connection.wanted
@@ -178,12 +182,20 @@ class MarketStream:
             if symbol not in self._symbols:
                 self.refused[UNKNOWN_SYMBOL] += 1
                 return
-        elif update_id <= last[0] and arrived_ms - last[1] < COUNTS_ANEW_MS:
+        elif update_id <= last[0] and not self._counts_anew(symbol, update_id, arrived_ms):
             self.refused[OLD] += update_id < last[0]
             return
         if not self._dirty:
             asyncio.get_running_loop().call_later(FLUSH_EVERY_S, self._hand_on)
         self._newest[symbol] = self._dirty[symbol] = (update_id, arrived_ms, data)
+
+    def _counts_anew(self, symbol: str, update_id: int, arrived_ms: int) -> bool:
+        """Tell whether an id that is not above the newest one is of a new count."""
+        newest_id, newest_ms, _ = self._newest[symbol]
+        below_id, older_id, run = self._older.get(symbol, (0, 0, 0))
+        run = 1 if below_id != newest_id or update_id < older_id else run + (update_id > older_id)
+        self._older[symbol] = newest_id, update_id, run
+        return run >= COUNTS_ANEW_AFTER and arrived_ms - newest_ms >= COUNTS_ANEW_MS
 
     def note_delay(self, delay_ms: int, arrived_ms: int) -> int:
         """Take the delay of a frame that tells its moment, and give by how much it is above the usual one."""

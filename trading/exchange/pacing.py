@@ -16,7 +16,12 @@ from collections.abc import Callable
 WINDOW_S = 300.0
 MARKET_SHARE = 160
 USER_SHARE = 130
-PROBE_S = 1.0  # longest pause between two attempts while the venue cannot be reached
+# Pause between two attempts while the venue cannot be reached: a tenth of the time it has been away, so that
+# being away costs us a tenth more at most, and a long outage sees one attempt a second.
+FIRST_PROBE_S = 0.1
+PROBE_S = 1.0
+PART_OF_OUTAGE = 0.1
+SETTLED_S = 1.0  # what is cut sooner than this after it stood must not be tried in a circle
 
 
 def usual_jitter() -> float:
@@ -32,6 +37,7 @@ class ConnectionPace:
         self._jitter = jitter
         self._attempts: deque[float] = deque()
         self._is_away = False
+        self._away_since_s = self._stood_s = -math.inf
         self._next_probe_s = self._hold_until_s = -math.inf
 
     def wait_s(self, now_s: float, *, is_first: bool) -> float:
@@ -57,12 +63,14 @@ class ConnectionPace:
         self._attempts.append(now_s)
         return 0.0
 
-    def stands(self) -> None:
+    def stands(self, now_s: float) -> None:
         """Note that a connection stands: all who wait may follow at once."""
-        self._is_away = False
+        self._is_away, self._stood_s = False, now_s
 
     def failed(self, now_s: float, *, was_reached: bool) -> None:
         """Note that an attempt failed, or that what it brought did not last."""
+        if not self._is_away and now_s - self._stood_s >= SETTLED_S:
+            self._away_since_s = now_s
         self._is_away = True
         if not was_reached and self._attempts:
             self._attempts.pop()
@@ -81,7 +89,8 @@ class ConnectionPace:
         """Give the pause of a prober: short, until half of the share is used; then what makes it last."""
         left = self._share - len(self._attempts)
         if 2 * left > self._share or left <= 0:
-            return PROBE_S * self._jitter()
+            pause_s = (now_s - self._away_since_s) * PART_OF_OUTAGE
+            return min(max(pause_s, FIRST_PROBE_S), PROBE_S) * self._jitter()
         return max((self._attempts[0] + WINDOW_S - now_s) / left, PROBE_S) * (2.0 - self._jitter())
 
     def _forget(self, now_s: float) -> None:

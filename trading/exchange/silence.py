@@ -1,14 +1,14 @@
 """After how long silence is unlike a stream: learned from the pauses that it usually makes.
 
 Used by the sockets for whole connections and by the market stream for single symbols. Looked at in steps of
-about half a second and not at every message, so that it costs nothing at thousands a second. Pure.
+a fraction of a second and not at every message, so that it costs nothing at thousands a second. Pure.
 """
 
 import math
 from dataclasses import dataclass
 
 WINDOW_S = 300.0
-MIN_LIMIT_S = 2.0
+MIN_LIMIT_S = 1.0  # with finding a successor less than the two seconds after which a price is too old
 MAX_LIMIT_S = 15.0
 LONGEST_S = 20.0  # between two alarms while nothing comes at all
 TIMES = 4.0  # a pause this many times the longest usual one is not usual

@@ -8,6 +8,7 @@ nothing of what the messages mean.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,17 +18,17 @@ import aiohttp
 
 from trading.domain.ports import Clock
 from trading.domain.values import to_ms
-from trading.exchange.pacing import ConnectionPace
+from trading.exchange.pacing import SETTLED_S, ConnectionPace
 from trading.exchange.silence import ExpectedPause
 
 log = logging.getLogger(__name__)
 
-SETTLED_S = 1.0  # what lived this long is tried again at once; what did not waits like a prober
 CONNECT_TIMEOUT_S = 2.0
 READY_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 1.0
 LINGER_S = 1.0  # what the venue sent to the old connection before the new one stood may still be on its way
-WATCH_EVERY_S = 0.5
+WATCH_EVERY_S = 0.2
+LOOK_AGAIN_S = 0.05
 MAX_AGE_S = 23.5 * 3600  # the venue cuts at 24 h
 
 TOLD_TO_WAIT = (418, 429)
@@ -145,7 +146,8 @@ class SupervisedSocket:
         self._started_s = time.monotonic()
         self._connected_s = 0.0
         self._up_since_s: float | None = None
-        self._had_settled = True
+        self._at_once = True  # the next attempt need not wait its turn
+        self._tried_at_once_s = -math.inf
         self._clock_ahead_ms = 0.0
         self._seen = 0
 
@@ -180,12 +182,12 @@ class SupervisedSocket:
             self._changed.clear()
             wait_s: float | None = None
             if self._next is None and (self._current is None or self._current.leaving):
-                wait_s = self._pace.wait_s(time.monotonic(), is_first=self._had_settled)
+                wait_s = self._pace.wait_s(time.monotonic(), is_first=self._at_once)
                 if wait_s <= 0:
                     self._begin(session)
                     continue
             # Looked at again once in a while: another socket's success lets this one follow.
-            pause = None if wait_s is None else min(wait_s, WATCH_EVERY_S / 10)
+            pause = None if wait_s is None else min(wait_s, LOOK_AGAIN_S)
             try:
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
@@ -199,7 +201,9 @@ class SupervisedSocket:
         elif self._seen:
             self._status.reconnects += 1
         self._seen += 1
-        self._had_settled = False
+        if self._at_once and self._seen > 1:
+            self._tried_at_once_s = time.monotonic()
+        self._at_once = False
         link = self._next = Link(self, current)
         link.task = asyncio.create_task(self._live(session, link))
         self._tasks.add(link.task)
@@ -261,7 +265,7 @@ class SupervisedSocket:
         if self._next is not link:
             return
         old, self._current, self._next = self._current, link, None
-        self._pace.stands()
+        self._pace.stands(time.monotonic())
         self._expected.begin(time.monotonic())
         if self._up_since_s is None:
             self._up_since_s = time.monotonic()
@@ -276,7 +280,7 @@ class SupervisedSocket:
     def left(self, link: Link) -> None:
         """Take note that a connection wants a successor; one that does not serve yet simply ends."""
         if link is self._current:
-            self._had_settled = time.monotonic() - link.opened_s >= SETTLED_S or link.is_planned
+            self._at_once = link.is_planned or self._may_try_at_once()
             if not link.is_planned:
                 self._down(time.monotonic())
             self._changed.set()
@@ -287,18 +291,20 @@ class SupervisedSocket:
 
     def _ended(self, link: Link, *, was_reached: bool) -> None:
         now_s = time.monotonic()
-        lived_s = now_s - link.opened_s if link.opened_s else 0.0
         self._status.last_message_ms = max(self._status.last_message_ms, link.heard_ms)
         if link is self._current:
             self._current = None
-            self._had_settled = lived_s >= SETTLED_S
+            self._at_once = self._may_try_at_once()
             self._down(now_s)
-            if not self._had_settled:
+            if not self._at_once:
                 self._pace.failed(now_s, was_reached=was_reached)
         elif link is self._next:
             self._next = None
             self._pace.failed(now_s, was_reached=was_reached)
         self._changed.set()
+
+    def _may_try_at_once(self) -> bool:
+        return time.monotonic() - self._tried_at_once_s >= SETTLED_S
 
     def _failed(self, error: Exception) -> None:
         self._status.failures += 1
@@ -307,7 +313,7 @@ class SupervisedSocket:
         log.warning("socket_failed", extra={"socket": self.name, "error": type(error).__name__})
 
     async def _watch(self) -> None:
-        """Look at what was heard, and at the age, twice a second."""
+        """Look at what was heard, and at the age, a few times a second."""
         heard, watched, looked_s = 0, None, time.monotonic()
         while True:
             await asyncio.sleep(WATCH_EVERY_S)

@@ -1,9 +1,20 @@
 """Attempts to connect: at once after a cut, one prober for many, never more than the share."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.exchange.pacing import MARKET_SHARE, PROBE_S, USER_SHARE, WINDOW_S, ConnectionPace
+from trading.exchange.pacing import (
+    FIRST_PROBE_S,
+    MARKET_SHARE,
+    PART_OF_OUTAGE,
+    PROBE_S,
+    SETTLED_S,
+    USER_SHARE,
+    WINDOW_S,
+    ConnectionPace,
+)
 
 LIMIT = 300
 
@@ -24,11 +35,35 @@ def test_one_probes_while_the_venue_is_away_and_all_follow_when_it_stands() -> N
     pace = a_pace()
     pace.failed(0.0, was_reached=True)
 
-    assert pace.wait_s(0.5, is_first=False) > 0
-    assert pace.wait_s(PROBE_S, is_first=False) == 0
-    assert all(pace.wait_s(PROBE_S + 0.1, is_first=False) > 0 for _ in range(5))
-    pace.stands()
-    assert all(pace.wait_s(PROBE_S + 0.2, is_first=False) == 0 for _ in range(5))
+    assert pace.wait_s(FIRST_PROBE_S / 2, is_first=False) > 0
+    assert pace.wait_s(FIRST_PROBE_S, is_first=False) == 0
+    assert all(pace.wait_s(1.5 * FIRST_PROBE_S, is_first=False) > 0 for _ in range(5))
+    pace.stands(1.6 * FIRST_PROBE_S)
+    assert all(pace.wait_s(1.7 * FIRST_PROBE_S, is_first=False) == 0 for _ in range(5))
+
+
+def test_an_outage_is_found_over_within_a_tenth_of_its_length() -> None:
+    pace, now_s = a_pace(), 50.0
+    pace.stands(0.0)
+    pace.failed(now_s, was_reached=False)
+    while now_s < 80.0:
+        wait_s = pace.wait_s(now_s, is_first=False)
+        assert wait_s <= min(max((now_s - 50.0) * PART_OF_OUTAGE, FIRST_PROBE_S), PROBE_S) + 1e-9
+        now_s += wait_s
+        if wait_s == 0:
+            pace.failed(now_s, was_reached=False)
+
+
+def test_a_connection_that_never_lasts_is_tried_once_a_second() -> None:
+    pace, now_s, tried = a_pace(), 100.0, []
+    while now_s < 130.0:
+        if pace.wait_s(now_s, is_first=False) <= 0:
+            tried.append(now_s)
+            pace.stands(now_s)
+            pace.failed(now_s + SETTLED_S / 10, was_reached=True)
+        now_s += 0.01
+
+    assert min(late - early for early, late in pairwise(tried)) >= PROBE_S
 
 
 def test_a_venue_that_says_wait_is_left_alone() -> None:
@@ -65,7 +100,7 @@ def test_no_five_minutes_see_more_than_the_share(share: int, steps: list[tuple[f
         if pace.wait_s(now_s, is_first=is_first) > 0:
             continue
         if outcome == "stands":
-            pace.stands()
+            pace.stands(now_s)
         else:
             pace.failed(now_s, was_reached=outcome == "reached")
         reached += [] if outcome == "unreached" else [now_s]

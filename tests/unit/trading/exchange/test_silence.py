@@ -27,7 +27,7 @@ def alarms(expected: ExpectedPause, begin_s: float, *, seconds: float) -> list[f
 
 
 def test_a_busy_stream_that_stops_is_noticed_within_seconds() -> None:
-    expected, last_s = a_stream(0.5)
+    expected, last_s = a_stream(0.2)
 
     assert alarms(expected, last_s, seconds=10)[0] <= MIN_LIMIT_S + 1
 
