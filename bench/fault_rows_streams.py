@@ -17,11 +17,16 @@ STREAM_ROWS: tuple[Row, ...] = (
         live_only(at_once(code=1001)),
         live_only(at_once(code=1000)),
     ),
-    row(47, "serverShutdown, then close", RENEWS, at_once(2.0, {"after_s": 0.1}, after_s=2.0)),
+    row(
+        47,
+        "serverShutdown, then close",
+        "A successor is subscribed and heard before the old connection ends; nothing is missed.",
+        at_once(2.0, {"after_s": 0.1}, after_s=2.0),
+    ),
     row(
         48,
         "Connected and silent: market, user",
-        "Silence is noticed by its length; prices that age are not traded on, replies and reconcile book.",
+        "Found by the usual pauses, on a busy market in a second or two; old prices are not traded on.",
         until_cleared(6.0, which="market"),
         until_cleared(6.0, which="user"),
         is_fed=True,

@@ -3,7 +3,12 @@
 Both run in a process of their own on a paper venue in another. Ten times a second it is looked whether prices
 are fresh in Redis (the newest arrived less than FRESH_S ago) and whether the user stream serves. Uptime is
 the share of looks at which both were so, leaving out those during which the venue itself was away: from a
-kill or the begin of an outage until it answers again. Candles are compared with the venue's own at the end.
+kill or the begin of an outage until it answers again. Usable is the share at which both were so with the age
+at which a trader refuses a price in place of FRESH_S. A price has its age whatever the reason, so a market
+that says nothing for a moment, or a machine that stands still, counts as down too.
+
+Twice: connections cut and nothing else, then all kinds of mischief in turn. Candles are compared with the
+venue's own at the end of each.
 """
 
 from __future__ import annotations
@@ -11,13 +16,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import random
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +45,7 @@ SYMBOL = "BTCUSDT"
 USER_KEY = "bench:user"
 LOOK_EVERY_S = 0.1
 FRESH_S = 0.5  # the synthetic market tells many prices a second
+USABLE_S = 2.0  # services.context.Limits.max_quote_age_s
 SETTLE_S = 8.0
 OUTAGE_S = 6.0
 KINDS = ("cut", "silent", "shutdown", "day", "restart", "outage")
@@ -91,25 +98,31 @@ class Looks:
     """What was seen, ten times a second."""
 
     client: redis.Redis
-    up: int = 0
-    down: int = 0
+    count: int = 0
+    fresh: int = 0
+    usable: int = 0
     by_kind: dict[str, list[float]] = field(default_factory=dict)
 
-    def is_up(self) -> bool:
-        """Tell whether prices are fresh and the user stream serves."""
+    def age_s(self) -> float:
+        """Give the age of the price; without end where there is none or the user stream does not serve."""
         quote = MarketCache(self.client).quotes([SYMBOL]).get(SYMBOL)
         user = self.client.get(USER_KEY)
         serves = isinstance(user, bytes) and json.loads(user)["connected"] is True
-        return quote is not None and serves and quote.age_s(clock()) < FRESH_S
+        return quote.age_s(clock()) if quote is not None and serves else math.inf
+
+    def is_up(self) -> bool:
+        """all is up"""
+        return self.age_s() < FRESH_S
 
     def look(self, seconds: float, *, kind: str = "") -> None:
         """Look for so long; of a kind of mischief, note how long it took until all was up for good."""
         began_s = last_down_s = time.monotonic()
         while (now_s := time.monotonic()) - began_s < seconds:
-            is_up = self.is_up()
-            self.up += is_up
-            self.down += not is_up
-            if not is_up:
+            age_s = self.age_s()
+            self.count += 1
+            self.fresh += age_s < FRESH_S
+            self.usable += age_s < USABLE_S
+            if age_s >= FRESH_S:
                 last_down_s = now_s
             time.sleep(LOOK_EVERY_S)
         if kind:
@@ -149,6 +162,15 @@ def _listening(venue: Venue, address: str) -> Iterator[None]:
 
 def measure(*, minutes: float = 30.0, seed: int = 1, period_s: float = 60.0) -> dict[str, Any]:
     """Do one piece of mischief each period; give seconds until back, uptime and candles missing."""
+    runs = {
+        name: suffer(kinds, minutes=minutes, seed=seed, period_s=period_s)
+        for name, kinds in (("cuts", ("cut",)), ("mischief", KINDS))
+    }
+    return {"minutes": minutes, "seed": seed, "period_s": period_s} | runs
+
+
+def suffer(kinds: Sequence[str], *, minutes: float, seed: int, period_s: float) -> dict[str, Any]:
+    """Do mischief of these kinds, equally often, in an order and at moments by the seed."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="fc-bench-") as folder, contextlib.ExitStack() as running:
         path = Path(folder) / "redis.sock"
@@ -159,20 +181,20 @@ def measure(*, minutes: float = 30.0, seed: int = 1, period_s: float = 60.0) -> 
         running.enter_context(_listening(venue, f"unix://{path}"))
         looks = Looks(redis.Redis(unix_socket_path=str(path)))
         wait_until(looks.is_up, limit_s=30)
-        kinds = [kind for _ in range(int(minutes * 60 / period_s) // len(KINDS) + 1) for kind in KINDS]
-        chance.shuffle(kinds)
-        for kind in kinds[: int(minutes * 60 / period_s)]:
+        rounds = max(int(minutes * 60 / period_s), 1)
+        turns = [kinds[number % len(kinds)] for number in range(rounds)]
+        chance.shuffle(turns)
+        for kind in turns:
             looks.look(max(period_s - SETTLE_S, 0) * chance.uniform(0.5, 1.0))
             strike(kind, venue)
             looks.look(SETTLE_S, kind=kind)
         missing = missing_candles(looks.client, venue)
     backs = [each for times in looks.by_kind.values() for each in times]
     return {
-        "minutes": minutes,
-        "seed": seed,
-        "back_s": {"max": max(backs), "p99": quantile(backs, 0.99), "by_kind": looks.by_kind},
-        "uptime_ratio": round(looks.up / max(looks.up + looks.down, 1), 6),
-        "looks": looks.up + looks.down,
+        "back_s": {"max": max(backs), "p50": quantile(backs, 0.5), "by_kind": looks.by_kind},
+        "uptime_ratio": round(looks.fresh / looks.count, 6),
+        "usable_ratio": round(looks.usable / looks.count, 6),
+        "looks": looks.count,
         "candles_missing": missing,
     }
 

@@ -151,7 +151,10 @@ class MarketStream:
             "silent_symbols": sorted(self._silent),
             "lag_ms": max((connection.lag_ms for connection in self._connections), default=0),
             "streams": sum(len(connection.wanted) for connection in self._connections),
-            "connections": [asdict(status) for status in statuses],
+            "connections": [
+                asdict(status) | {"streams": len(connection.wanted)}
+                for status, connection in zip(statuses, self._connections, strict=True)
+            ],
         }
 
     def open_socket(self, name: str, connection: Connection) -> SupervisedSocket:

@@ -5,7 +5,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from trading.domain.market import Candle
 from trading.domain.ports import VenueUnavailable
 from trading.domain.values import to_ms
 from trading.exchange.decode_market import QuoteRow
-from trading.market import ingest
+from trading.market import histories, ingest
 from trading.market.cache import MarketCache, MarketWriter, candles_key
 from trading.market.ingest import FEED_KEY, Feed, FeedDoors, OnCandle, OnQuotes
 from trading.market.lease import Lease
@@ -42,6 +42,7 @@ class World:
     fetches: int = 0
     publishes: int = 0
     outages: int = 0
+    volume: float = 10.0
     batches: list[list[Any]] = field(default_factory=list)
     triggers: list[list[str]] = field(default_factory=list)
     watched: dict[str, str] = field(default_factory=dict)
@@ -58,9 +59,8 @@ class World:
         if self.outages:
             self.outages -= 1
             raise VenueUnavailable("away")
-        return [
-            candle(minute, symbol) for minute in range(self.last_by_rest - limit + 1, self.last_by_rest + 1)
-        ]
+        minutes = range(self.last_by_rest - limit + 1, self.last_by_rest + 1)
+        return [replace(candle(minute, symbol), volume=self.volume) for minute in minutes]
 
     def open_stream(self, on_quotes: OnQuotes, on_candle: OnCandle) -> "World":
         self.on_quotes, self.on_candle = on_quotes, on_candle
@@ -141,6 +141,11 @@ async def until(condition: Callable[[], bool], *, limit_s: float = 5.0) -> None:
 def closes(cache: MarketCache, symbol: str = "BTCUSDT") -> list[int]:
     candles = cache.candles([symbol], "1m", length=1000).get(symbol)
     return [] if candles is None else [int(close) for close in candles.close]
+
+
+def status_of(client: redis.Redis) -> dict[str, Any]:
+    status: dict[str, Any] = json.loads(client.get(FEED_KEY) or b"{}")
+    return status
 
 
 async def test_a_subscription_is_warm_before_it_is_told_about(
@@ -276,7 +281,7 @@ async def test_the_status_tells_that_it_feeds(
     async with feeding(world, redis_server):
         await until(lambda: bool(redis_client.get(FEED_KEY)))
 
-    status = json.loads(redis_client.get(FEED_KEY) or b"{}")
+    status = status_of(redis_client)
     assert status["connected"] is True
     assert 0 < redis_client.ttl(FEED_KEY) <= 15
 
@@ -306,3 +311,35 @@ async def test_who_stays_out_holds_nobody_up(world: World, cache: MarketCache, r
         await until(lambda: bool(world.batches))
 
     assert [row[0] for row in world.batches[0]] == ["BTCUSDT"]
+
+
+async def test_a_feed_that_follows_another_goes_on_from_what_is_stored(
+    world: World, cache: MarketCache, redis_client: redis.Redis, redis_server: str
+) -> None:
+    async with feeding(world, redis_server):
+        await until(lambda: closes(cache)[-1:] == [LAST - 1])
+        world.close(LAST)
+        await until(lambda: closes(cache)[-1:] == [LAST])
+    world.last_by_rest = LAST
+    asked = world.fetches
+
+    async with feeding(world, redis_server):
+        await until(lambda: status_of(redis_client).get("adopted") == 1)
+
+    assert world.fetches == asked
+    assert closes(cache)[-1:] == [LAST]
+
+
+async def test_a_history_that_differs_from_rest_is_fetched_anew(
+    world: World,
+    cache: MarketCache,
+    redis_client: redis.Redis,
+    redis_server: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(histories, "COMPARE_EVERY_S", 0.05)
+    async with feeding(world, redis_server):
+        await until(lambda: closes(cache)[-1:] == [LAST - 1])
+        world.volume = 11.0
+        await until(lambda: cache.candles(["BTCUSDT"], "1m", length=1)["BTCUSDT"].volume[-1] == 11.0)
+        await until(lambda: status_of(redis_client).get("marked", {}).get("DIFFERED_FROM_REST") == 1)

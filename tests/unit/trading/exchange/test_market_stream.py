@@ -1,0 +1,79 @@
+"""Subscriptions are spread over connections, and the newest quote is told by its update id."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from trading.exchange.market_stream import (
+    COUNTS_ANEW_AFTER,
+    COUNTS_ANEW_MS,
+    FLUSH_EVERY_S,
+    STREAMS_PER_CONNECTION,
+    MarketStream,
+)
+from trading.market.ingest import Quoted
+
+SYMBOL = "BTCUSDT"
+NOW_MS = 1_790_000_000_000
+
+
+def a_stream(heard: list[str]) -> MarketStream:
+    """Give a stream of one symbol that is not run; the bids that it hands on are kept."""
+
+    def on_quotes(quotes: Sequence[Quoted]) -> None:
+        heard.extend(quote.bid for quote in quotes)
+
+    stream = MarketStream(
+        "ws://nowhere",
+        clock=lambda: datetime.fromtimestamp(NOW_MS / 1000, UTC),
+        on_quotes=on_quotes,
+        on_candle=lambda candle, arrived_ms: None,
+    )
+    stream.set_subscriptions({(SYMBOL, "1m")})
+    return stream
+
+
+def a_quote(update_id: int) -> dict[str, Any]:
+    return {"u": update_id, "s": SYMBOL, "b": f"{update_id}.0", "B": "1", "a": f"{update_id}.5", "A": "1"}
+
+
+async def bids_of(quotes: Sequence[tuple[int, int]]) -> list[str]:
+    """Give the bids that are handed on of these (update id, milliseconds), each flushed by itself."""
+    heard: list[str] = []
+    stream = a_stream(heard)
+    for update_id, after_ms in quotes:
+        stream.take_quote(a_quote(update_id), NOW_MS + after_ms)
+        await asyncio.sleep(2 * FLUSH_EVERY_S)
+    return heard
+
+
+async def test_a_count_that_begins_anew_is_followed() -> None:
+    late_ms = COUNTS_ANEW_MS
+    anew = [(number, late_ms + number) for number in range(1, COUNTS_ANEW_AFTER + 2)]
+
+    assert await bids_of([(900, 0), *anew]) == ["900.0", "3.0", "4.0"]
+
+
+async def test_a_node_that_lags_among_others_is_never_followed() -> None:
+    lagging = [(90 + number // 2 + (10 if number % 2 else 0), number * COUNTS_ANEW_MS) for number in range(8)]
+
+    assert await bids_of([(99, 0), *lagging]) == ["99.0", "100.0", "101.0", "102.0", "103.0"]
+
+
+def streams_of(stream: MarketStream) -> list[int]:
+    return [each["streams"] for each in stream.status()["connections"]]
+
+
+def test_no_connection_carries_more_than_its_streams_and_room_is_used_again() -> None:
+    stream = a_stream([])
+    many = {(f"S{number:03}USDT", "1m") for number in range(STREAMS_PER_CONNECTION)}
+    stream.set_subscriptions(many)
+    full = streams_of(stream)
+    stream.set_subscriptions({each for each in many if each[0] >= "S100USDT"})
+    left = streams_of(stream)
+    stream.set_subscriptions(many)
+
+    assert full == [STREAMS_PER_CONNECTION] * 2
+    assert sum(left) == STREAMS_PER_CONNECTION
+    assert streams_of(stream) == full
