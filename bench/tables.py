@@ -207,6 +207,55 @@ def _load(result: Result) -> str:
     return f"Load average of the machine meanwhile: {_number(result['load_1m'])}."
 
 
+def _stream_cost(result: Result) -> str:
+    return _rows(
+        ("messages a second", "bare reader", "feed", "ratio", "last values wrong"),
+        [
+            (
+                _number(result["messages_per_s"]),
+                f"{_number(result['bare_us'])} µs",
+                f"{_number(result['feed_us'])} µs",
+                f"{result['ratio']:.2f} ×",
+                result["last_values_wrong"],
+            )
+        ],
+    )
+
+
+def _stream_load(result: Result) -> str:
+    ages = [
+        (f"age, {name} fifth: p50 / p99", f"{_ms(age['p50'])} / {_ms(age['p99'])}")
+        for name, age in (("first", result["age_ms_first"]), ("last", result["age_ms_last"]))
+    ]
+    return _rows(
+        ("figure", "value"),
+        [
+            ("seconds", _number(result["seconds"])),
+            ("symbols", result["symbols"]),
+            ("messages a second", _number(result["messages_per_s"])),
+            *ages,
+            ("share of one core", f"{result['core_used']:.1%}"),
+            ("last values wrong", result["last_values_wrong"]),
+        ],
+    )
+
+
+def _stream_uptime(result: Result) -> str:
+    runs = {name: result[name] for name in ("cuts", "mischief")}
+    rows = [
+        (name, *(f"{100 * run[key]:.3f} %" for run in runs.values()))
+        for name, key in (("up", "uptime_ratio"), ("usable", "usable_ratio"))
+    ]
+    rows.append(("candles missing", *(str(run["candles_missing"]) for run in runs.values())))
+    kinds = sorted({kind for run in runs.values() for kind in run["back_s"]["by_kind"]})
+    for kind in kinds:
+        backs = [run["back_s"]["by_kind"].get(kind) for run in runs.values()]
+        shown = (f"{max(back):.2f} s of {len(back)}" if back else "" for back in backs)
+        rows.append((f"longest until back: {kind}", *shown))
+    minutes, period_s = _number(result["minutes"]), _number(result["period_s"])
+    return _rows(("", *runs), rows) + f"\n\n{minutes} minutes each, one piece of mischief every {period_s} s."
+
+
 def _plain(result: Result) -> str:
     return _rows(("figure", "value"), [(name, value) for name, value in _flat(result) if name not in ABOUT])
 
@@ -237,4 +286,7 @@ _TABLES: Mapping[str, Callable[[Result], str]] = {
     "stored": _stored,
     "turns": _turns,
     "growth": _growth,
+    "stream_cost": _stream_cost,
+    "stream_load": _stream_load,
+    "stream_uptime": _stream_uptime,
 }

@@ -72,6 +72,20 @@ def test_stored_trades_are_compared_over_the_sizes() -> None:
     assert "| export of all as CSV | 1.5 s | 150 s |  |" in told
 
 
+def test_uptime_is_told_to_a_thousandth_of_a_percent_and_by_kind_of_mischief() -> None:
+    cuts = {"uptime_ratio": 0.99934, "usable_ratio": 1.0, "candles_missing": 0}
+    cuts["back_s"] = {"by_kind": {"cut": [0.0, 0.11]}}
+    mischief = cuts | {"back_s": {"by_kind": {"cut": [0.0], "silent": [1.25]}}}
+
+    told = table(
+        "stream_uptime", {**ABOUT, "minutes": 30.0, "period_s": 60.0, "cuts": cuts, "mischief": mischief}
+    )
+
+    assert "| up | 99.934 % | 99.934 % |" in told
+    assert "| longest until back: cut | 0.11 s of 2 | 0.00 s of 1 |" in told
+    assert "| longest until back: silent |  | 1.25 s of 1 |" in told
+
+
 def test_figures_without_a_table_of_their_own_are_listed() -> None:
     told = table(
         "another", {**ABOUT, "turns": {"100": {"p50_ms": 12.34}}, "verdicts": [True], "names": ["a", "b"]}

@@ -1,14 +1,18 @@
 """Subscriptions are spread over connections, and the newest quote is told by its update id."""
 
 import asyncio
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from trading.exchange import market_stream, silence
 from trading.exchange.market_stream import (
     COUNTS_ANEW_AFTER,
     COUNTS_ANEW_MS,
-    FLUSH_EVERY_S,
     STREAMS_PER_CONNECTION,
     MarketStream,
 )
@@ -18,6 +22,11 @@ SYMBOL = "BTCUSDT"
 NOW_MS = 1_790_000_000_000
 
 
+@pytest.fixture(autouse=True)
+def _flushes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(market_stream, "FLUSH_EVERY_S", 0)
+
+
 def a_stream(heard: list[str]) -> MarketStream:
     """Give a stream of one symbol that is not run; the bids that it hands on are kept."""
 
@@ -25,8 +34,8 @@ def a_stream(heard: list[str]) -> MarketStream:
         heard.extend(quote.bid for quote in quotes)
 
     stream = MarketStream(
-        "ws://nowhere",
-        clock=lambda: datetime.fromtimestamp(NOW_MS / 1000, UTC),
+        "ws://127.0.0.1:9",
+        clock=lambda: datetime.now(UTC),
         on_quotes=on_quotes,
         on_candle=lambda candle, arrived_ms: None,
     )
@@ -34,8 +43,8 @@ def a_stream(heard: list[str]) -> MarketStream:
     return stream
 
 
-def a_quote(update_id: int) -> dict[str, Any]:
-    return {"u": update_id, "s": SYMBOL, "b": f"{update_id}.0", "B": "1", "a": f"{update_id}.5", "A": "1"}
+def a_quote(update_id: int, symbol: str = SYMBOL) -> dict[str, Any]:
+    return {"u": update_id, "s": symbol, "b": f"{update_id}.0", "B": "1", "a": f"{update_id}.5", "A": "1"}
 
 
 async def bids_of(quotes: Sequence[tuple[int, int]]) -> list[str]:
@@ -44,7 +53,8 @@ async def bids_of(quotes: Sequence[tuple[int, int]]) -> list[str]:
     stream = a_stream(heard)
     for update_id, after_ms in quotes:
         stream.take_quote(a_quote(update_id), NOW_MS + after_ms)
-        await asyncio.sleep(2 * FLUSH_EVERY_S)
+        for _ in range(3):
+            await asyncio.sleep(0)
     return heard
 
 
@@ -77,3 +87,32 @@ def test_no_connection_carries_more_than_its_streams_and_room_is_used_again() ->
     assert full == [STREAMS_PER_CONNECTION] * 2
     assert sum(left) == STREAMS_PER_CONNECTION
     assert streams_of(stream) == full
+
+
+async def test_a_symbol_that_falls_silent_among_others_is_named_until_it_speaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(market_stream, "SYMBOLS_EVERY_S", 0.02)
+    monkeypatch.setattr(silence, "SEEN_ENOUGH_S", 0.2)
+    monkeypatch.setattr(silence, "MIN_LIMIT_S", 0.1)
+    stream = a_stream([])
+    stream.set_subscriptions({(SYMBOL, "1m"), ("ETHUSDT", "1m")})
+    update_id = 0
+
+    async def until_silent(expected: list[str], *told: str, at_least_s: float = 0.0) -> None:
+        nonlocal update_id
+        began_s = time.monotonic()
+        async with asyncio.timeout(10):
+            while time.monotonic() - began_s < at_least_s or stream.status()["silent_symbols"] != expected:
+                update_id += 1
+                for symbol in told:
+                    stream.take_quote(a_quote(update_id, symbol), time.time_ns() // 1_000_000)
+                await asyncio.to_thread(int)
+
+    running = asyncio.create_task(stream.run())
+    await until_silent([], SYMBOL, "ETHUSDT", at_least_s=0.5)
+    await until_silent(["ETHUSDT"], SYMBOL)
+    await until_silent([], SYMBOL, "ETHUSDT")
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
