@@ -104,7 +104,7 @@ async def speak(pace: Pace) -> None:
     total = int(pace.seconds * pace.symbols * pace.per_s)
     while told < total:
         due = min(int((time.monotonic() - began_s) * pace.symbols * pace.per_s), total)
-        made = {}
+        made: dict[str, list[bytes]] = {}
         for count in range(told, due):
             number = count % pace.symbols
             made.setdefault(name_of(number), []).append(ticker(pace, name_of(number), number))

@@ -73,9 +73,9 @@ def test_stored_trades_are_compared_over_the_sizes() -> None:
 
 
 def test_uptime_is_told_to_a_thousandth_of_a_percent_and_by_kind_of_mischief() -> None:
-    cuts = {"uptime_ratio": 0.99934, "usable_ratio": 1.0, "candles_missing": 0}
-    cuts["back_s"] = {"by_kind": {"cut": [0.0, 0.11]}}
-    mischief = cuts | {"back_s": {"by_kind": {"cut": [0.0], "silent": [1.25]}}}
+    seen = {"uptime_ratio": 0.99934, "usable_ratio": 1.0, "candles_missing": 0}
+    cuts = seen | {"back_s": {"by_kind": {"cut": [0.0, 0.11]}}}
+    mischief = seen | {"back_s": {"by_kind": {"cut": [0.0], "silent": [1.25]}}}
 
     told = table(
         "stream_uptime", {**ABOUT, "minutes": 30.0, "period_s": 60.0, "cuts": cuts, "mischief": mischief}
