@@ -158,11 +158,11 @@ class Feed:
                 self._lease.run(),
                 self._stream.run(),
                 self._histories.run(),
-                self._forever("subscriptions", self._renew_subscriptions, SECOND_S),
-                self._forever("flush", self._flush, 0),
-                self._forever("publish", self._publish, 0),
-                self._forever("prices", self._show_prices, PRICES_EVERY_S),
-                self._forever("status", self._put_status, SECOND_S),
+                forever("subscriptions", self._renew_subscriptions, SECOND_S),
+                forever("flush", self._flush, 0),
+                forever("publish", self._publish, 0),
+                forever("prices", self._show_prices, PRICES_EVERY_S),
+                forever("status", self._put_status, SECOND_S),
             )
         finally:
             self._publishers.shutdown(wait=False, cancel_futures=True)
@@ -347,14 +347,16 @@ class Feed:
     async def _in_thread(self, call: Callable[..., None], *arguments: object) -> None:
         await asyncio.get_running_loop().run_in_executor(self._publishers, call, *arguments)
 
-    async def _forever(self, name: str, once: Callable[[], Awaitable[None]], every_s: float) -> None:
-        while True:
-            try:
-                await once()
-            except RedisError as error:
-                log.warning("feed_without_redis", extra={"loop": name, "error": str(error)})
-                await asyncio.sleep(SECOND_S / 4)
-            except Exception:  # the rim of a loop: the others must go on, and this one with its next round
-                log.exception("feed_loop_failed", extra={"loop": name})
-                await asyncio.sleep(SECOND_S / 4)
-            await asyncio.sleep(every_s)
+
+async def forever(name: str, once: Callable[[], Awaitable[None]], every_s: float) -> None:
+    """Call again and again, and go on after any failure."""
+    while True:
+        try:
+            await once()
+        except RedisError as error:
+            log.warning("feed_without_redis", extra={"loop": name, "error": str(error)})
+            await asyncio.sleep(SECOND_S / 4)
+        except Exception:  # the rim of a loop: the others must go on, and this one with its next round
+            log.exception("feed_loop_failed", extra={"loop": name})
+            await asyncio.sleep(SECOND_S / 4)
+        await asyncio.sleep(every_s)
