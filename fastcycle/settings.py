@@ -349,39 +349,23 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 # An entry that was not fetched within its own interval is dropped: the next one says the same.
+
+
+def _every(every_s: float, task: str, **kwargs: str) -> dict[str, Any]:
+    """Give a schedule; a task that waited until the next one is due is of no use any more."""
+    return {"task": task, "schedule": every_s, "kwargs": kwargs, "options": {"expire_seconds": int(every_s)}}
+
+
+# A report is asked for more often than it is due: that of a span is made once, also after an hour that was off.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "trading upkeep": {"task": "trading.run_upkeep", "schedule": 2.0, "options": {"expire_seconds": 2}},
-    "trading reconcile": {
-        "task": "trading.reconcile",
-        "schedule": 60.0,
-        "kwargs": {"reason": "schedule"},
-        "options": {"expire_seconds": 60},
-    },
-    "trading instruments": {
-        "task": "trading.refresh_instruments",
-        "schedule": 600.0,
-        "options": {"expire_seconds": 600},
-    },
-    "trading figures": {
-        "task": "trading.roll_up",
-        "schedule": 3600.0,
-        "options": {"expire_seconds": 3600},
-    },
-    **{
-        f"monitoring {kind.lower()} report": {
-            "task": "monitoring.make_report",
-            # More often than it is due: the report of a span is made once, also after an hour that was off.
-            "schedule": every_s,
-            "kwargs": {"kind": kind},
-            "options": {"expire_seconds": int(every_s)},
-        }
-        for kind, every_s in (("HOURLY", 120.0), ("DAILY", 900.0), ("WEEKLY", 3600.0))
-    },
-    "monitoring thinning": {
-        "task": "monitoring.thin",
-        "schedule": 3600.0,
-        "options": {"expire_seconds": 3600},
-    },
+    "trading upkeep": _every(2.0, "trading.run_upkeep"),
+    "trading reconcile": _every(60.0, "trading.reconcile", reason="schedule"),
+    "trading instruments": _every(600.0, "trading.refresh_instruments"),
+    "trading figures": _every(3600.0, "trading.roll_up"),
+    "monitoring hourly report": _every(120.0, "monitoring.make_report", kind="HOURLY"),
+    "monitoring daily report": _every(900.0, "monitoring.make_report", kind="DAILY"),
+    "monitoring weekly report": _every(3600.0, "monitoring.make_report", kind="WEEKLY"),
+    "monitoring thinning": _every(3600.0, "monitoring.thin"),
 }
 
 # ---------------------------------------------------------------------------------------------- monitoring
