@@ -356,7 +356,7 @@ def _every(every_s: float, task: str, **kwargs: str) -> dict[str, Any]:
     return {"task": task, "schedule": every_s, "kwargs": kwargs, "options": {"expire_seconds": int(every_s)}}
 
 
-# A report is asked for more often than it is due: that of a span is made once, also after an hour that was off.
+# A report is asked for more often than it is due: that of a span is made once, also after an hour off.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "trading upkeep": _every(2.0, "trading.run_upkeep"),
     "trading reconcile": _every(60.0, "trading.reconcile", reason="schedule"),
