@@ -119,12 +119,13 @@ def check_static_files() -> Iterator[Finding]:
     seen: set[str] = set()
     for finder in get_finders():
         for path, storage in finder.list([]):
-            if path in seen:  # the first of a name is the one that is collected
+            name = str(Path(getattr(storage, "prefix", None) or "", path))
+            if name in seen:  # the first of a name is the one that is collected
                 continue
-            seen.add(path)
-            collected = Path(settings.STATIC_ROOT) / path
+            seen.add(name)
+            collected = Path(settings.STATIC_ROOT) / name
             if not collected.is_file() or collected.stat().st_size != storage.size(path):
-                stale.append(path)
+                stale.append(name)
     if stale:
         yield area.fail(
             f"{len(stale)} of {len(seen)} files of pages are missing or old, say {stale[0]}",
