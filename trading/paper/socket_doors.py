@@ -80,7 +80,10 @@ class SocketDoors:
         if not venue.limits.connect(ip):
             return None
         ws = web.WebSocketResponse(autoping=False, compress=False, timeout=CLOSE_TIMEOUT_S)
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionResetError:
+            return None  # who asked is gone already, and hears no answer
         socket = Socket(ws, request, ip, venue.rhythm, message_limit)
         register.add(socket)
         return socket
