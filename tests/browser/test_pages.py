@@ -73,7 +73,7 @@ def test_a_worker_says_what_stopped_it_with_value_and_limit(
         visitor.page.get_by_role("button", name="Look again").click()
     visitor.screenshot("why", whole=True)
 
-    assert re.search(r"Strategy wants it \d+ times: ", visitor.text(".funnel"))
+    assert re.search(r"(Symbol is free|Strategy wants it) \d+ times: ", visitor.text(".funnel"))
     assert re.search(r"(holds|fails)$", visitor.text(".checks tbody tr"))
     assert visitor.overflow_px() == 0
     assert visitor.small_targets() == []

@@ -13,7 +13,7 @@ from trading.domain.fees import STANDARD_FEE
 from trading.domain.values import ceil_to_step, floor_to_step
 
 # Rules this young are the venue's present ones, as far as a decision about a rest can wait.
-RULES_ARE_NEW = timedelta(seconds=5)
+RULES_ARE_NEW = timedelta(seconds=10)
 
 
 class ProtectionMode(StrEnum):

@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 
 # Rules and balances that made the venue refuse a sale, or a halt, are read anew this often at most.
-LOOKED_AT_MOST_EVERY = timedelta(seconds=5)
+LOOKED_AT_MOST_EVERY = timedelta(seconds=10)
 # A stream that swallows an event shows no gap: resting orders are looked at this often (weight 80).
 RESTING_AGE = timedelta(seconds=6)
 # An exit that the price has passed is asked for this often at most, where the venue has not told of it.
