@@ -1,7 +1,7 @@
 """Stages of a rollout: what each allows, and the evidence that leaving it needs. Pure.
 
 Everything new begins in the first stage: an installation, a strategy, a version of a worker. What holds for
-an entry is the tightest of the three. Called by services.rollout (moving) and services.entries (limiting).
+an entry is the tightest of the three. Called by services.rollout; no entry is limited by it yet.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,8 +1,8 @@
 """Moves rollouts from stage to stage, and edits the stages. See domain.rollout for what they mean.
 
-Called by the rollout command and the admin, by services.rollback (back to the first stage), and by whoever
-watches health (`advance`). What a stage forbids is refused in the transaction that records an entry
-(services.entries), so nothing gets around it.
+Called by services.rollback (back to the first stage) and services.restoring (the stages of a snapshot).
+Stages are kept and can be moved; nothing refuses an entry because of them yet, and nobody calls what moves
+them forward.
 """
 
 from collections.abc import Iterable
