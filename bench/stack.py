@@ -26,6 +26,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 READY_LIMIT_S = 120.0
 VENUE_LIMIT_S = 10.0
+# A stack is configured by its own folder alone. Other measurements, loaded beside, set some of these for
+# this process.
+NOT_HANDED_ON = (
+    "VENUE",
+    "BINANCE",
+    "FASTCYCLE_",
+    "REDIS_URL",
+    "DATABASE_URL",
+    "DJANGO_SETTINGS_MODULE",
+    "SECRET_KEY",
+    "CELERY_SKIP_CHECKS",
+)
 # Below the ports that the system hands out by itself: a server that starts again finds its own still free.
 PORTS = (10_000, 32_000)
 
@@ -135,12 +147,10 @@ def start(home: Path, *options: str) -> Iterator[Stack]:
     """Run `manage.py up` on this home until the block ends, then stop it."""
     port, paper_port = free_port(), free_port()
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("VENUE", "BINANCE"))},
+        **{name: value for name, value in os.environ.items() if not name.startswith(NOT_HANDED_ON)},
         "FASTCYCLE_HOME": str(home),
         "PAPER_PORT": str(paper_port),
     }
-    environment.pop("REDIS_URL", None)
-    environment.pop("DATABASE_URL", None)
     began = time.monotonic()
     command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(port), *options]
     said = home / "said.txt"
