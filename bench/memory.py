@@ -30,12 +30,10 @@ WARM_UP_S = 300.0
 SAMPLE_EVERY_S = 20.0
 MIB = 1024 * 1024
 TOTAL = "total"
-# A worker of the analysis lives for seconds; what it takes is the analyst's.
 MARKS = {
     "trading.paper": "paper",
     "redis.sock": "redis",
     "/bin/sh": "guard",
-    "fast-cycle: analysis": "analyst",
 }
 
 Reading = dict[str, float]

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 READY_LIMIT_S = 40.0
 BACK_LIMIT_S = 5.0
 GONE_LIMIT_S = 20.0
-FORKED = ("web", "feed", "executions", "trader", "analyst")
+FORKED = ("web", "feed", "executions", "trader")
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(90)]
 

@@ -123,7 +123,7 @@ class Plan:
         supervisor.wait_for_end(beginning, what="the first look at the venue")
         gc.collect()
         gc.freeze()  # what exists now stays shared: a collection in a child touches none of it
-        for role in self._forked:
+        for role in (*self._forked, roles.analyst_role()):
             supervisor.add(role)
         names = [role.name for role in self._forked]
         while missing := supervisor.wait_for(names, limit_s=READY_LIMIT_S):

@@ -1,6 +1,6 @@
 """A Celery worker in this very process: threads, one queue, no child processes.
 
-`run_trader` calls it, and the forks of `run_analyst`. Gossip, mingling and events between workers are off:
+`run_trader` and `run_analyst` call it. Gossip, mingling and events between workers are off:
 they cost memory and messages, and the dashboard learns about processes from their heartbeats.
 """
 

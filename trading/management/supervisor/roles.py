@@ -24,11 +24,13 @@ from trading.management.supervisor.children import become_program, give_way
 from trading.management.supervisor.heartbeat import connect
 from trading.management.supervisor.redis_server import redis_command
 
+ANALYSIS_QUEUE = "analysis"
 REDIS = "redis"
 PAPER = "paper"
+ANALYST = "analyst"
 # Whoever hands work on stops before whoever takes it; the venue and Redis go last.
-STOP_ORDER = ("feed", "trader", "analyst", "executions", "web", PAPER, REDIS)
-FORKED = ("executions", "trader", "feed", "analyst", "web")
+STOP_ORDER = ("feed", "trader", ANALYST, "executions", "web", PAPER, REDIS)
+FORKED = ("executions", "trader", "feed", "web")
 # What else runs in a fork. A beat without a trader is of no use, and a process of its own costs 17 MB.
 HEARTBEATS_WITHIN = {"trader": ("beat",)}
 # What a forked role needs is imported before the fork, once for all. The web's command is not among it: it
@@ -60,7 +62,9 @@ PRELOADED_MODULES = (
     "psutil",
 )
 # Who trades goes first where processors are short.
-NICENESS = {"web": 5, "analyst": 10}
+NICENESS = {"web": 5, ANALYST: 10}
+# Its tasks come some minutes apart, and a process that only waits for them costs ten megabytes.
+ANALYST_IDLE_S = 5
 # A foreign program gets no credential of ours.
 SECRET_VARIABLES = ("BINANCE_", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "VENUE")
 MAX_LOG_BYTES = 10_000_000
@@ -69,11 +73,15 @@ ANSWER_LIMIT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One process to keep alive. `answers` None means: ready when all its heartbeats carry its pid."""
+    """One process to keep alive. `answers` None means: ready when all its heartbeats carry its pid.
+
+    With `wanted` it is started only when that says so, and may end well by itself; it keeps no heartbeat.
+    """
 
     name: str
     run: Callable[[], int]
     answers: Callable[[], bool] | None = None
+    wanted: Callable[[], bool] | None = None
     beats: tuple[str, ...] = ()
 
     @property
@@ -125,7 +133,22 @@ def _paper_answers(port: int) -> bool:
         connection.close()
 
 
-def forked_role(name: str, *arguments: str) -> Role:
+def analyst_role() -> Role:
+    """The worker for analysis, forked when a task waits for it."""
+    queue_key = f"{settings.CELERY_BROKER_TRANSPORT_OPTIONS['global_keyprefix']}{ANALYSIS_QUEUE}"
+
+    def is_waited_for() -> bool:
+        # The connection is closed again at once: a child must inherit none.
+        try:
+            with connect(settings.REDIS_URL) as client:
+                return bool(client.llen(queue_key))
+        except redis.RedisError:  # nobody can say, and nobody could work
+            return False
+
+    return forked_role(ANALYST, "--idle-s", str(ANALYST_IDLE_S), wanted=is_waited_for)
+
+
+def forked_role(name: str, *arguments: str, wanted: Callable[[], bool] | None = None) -> Role:
     """A management command `run_<name>` in a fork of the supervisor."""
 
     def run() -> int:
@@ -134,7 +157,7 @@ def forked_role(name: str, *arguments: str) -> Role:
         call_command(f"run_{name}", *arguments)
         return 0
 
-    return Role(name, run, beats=HEARTBEATS_WITHIN.get(name, ()))
+    return Role(name, run, wanted=wanted, beats=HEARTBEATS_WITHIN.get(name, ()))
 
 
 def log_as(name: str) -> None:
