@@ -241,19 +241,17 @@ def _stream_load(result: Result) -> str:
 
 
 def _stream_uptime(result: Result) -> str:
-    runs = {name: result[name] for name in ("cuts", "mischief")}
-    rows = [
-        (name, *(f"{100 * run[key]:.3f} %" for run in runs.values()))
-        for name, key in (("up", "uptime_ratio"), ("usable", "usable_ratio"))
-    ]
-    rows.append(("candles missing", *(str(run["candles_missing"]) for run in runs.values())))
-    kinds = sorted({kind for run in runs.values() for kind in run["back_s"]["by_kind"]})
-    for kind in kinds:
-        backs = [run["back_s"]["by_kind"].get(kind) for run in runs.values()]
-        shown = (f"{max(back):.2f} s of {len(back)}" if back else "" for back in backs)
-        rows.append((f"longest until back: {kind}", *shown))
-    minutes, period_s = _number(result["minutes"]), _number(result["period_s"])
-    return _rows(("", *runs), rows) + f"\n\n{minutes} minutes each, one piece of mischief every {period_s} s."
+    shares = ("uptime_ratio", "market_ratio", "user_stream_ratio", "fresh_ratio")
+    names = ("**up**", "of which: market", "of which: user stream", "fresh")
+    rows = [(name, f"{100 * result[key]:.3f} %") for name, key in zip(names, shares, strict=True)]
+    rows.append(("candles missing", str(result["candles_missing"])))
+    rows.append(("struck nothing", ", ".join(result["unnoticed"]) or "none"))
+    for kind, back in sorted(result["back_s"]["by_kind"].items()):
+        rows.append((f"longest until back: {kind}", f"{max(back):.2f} s of {len(back)}"))
+    about = f"{_number(result['minutes'])} minutes, {result['symbols']} symbols"
+    return _rows(("figure", "value"), rows) + (
+        f"\n\n{about}, one piece of mischief every {_number(result['period_s'])} s."
+    )
 
 
 def _plain(result: Result) -> str:
