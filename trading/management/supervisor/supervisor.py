@@ -269,7 +269,7 @@ class Supervisor:
 
 
 def _limit_arenas() -> None:
-    """Let the threads of every fork share two heaps of the C library; each of its own costs megabytes."""
+    """Let the threads of every fork share one heap of the C library; each of its own costs megabytes."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc alone has it
     if mallopt is not None:
-        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_ARENA_MAX, 1)
