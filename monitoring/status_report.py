@@ -15,7 +15,7 @@ import psutil
 from django.conf import settings
 
 from monitoring import live, rules
-from monitoring.snapshot import bids_of, health_inputs, stream_json
+from monitoring.snapshot import bids_of, cache_figures, health_inputs, stream_json
 from trading import events
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms
@@ -31,7 +31,8 @@ ANALYST = "fast-cycle: analyst"
 def build_status(*, now: datetime) -> dict[str, Any]:
     """Give the status; amounts are exact text, `alerts` are the points that health loses at this moment."""
     reading = live.read(now=now)
-    health = rules.judge(health_inputs(reading, now=now))
+    inputs = health_inputs(reading, now=now)
+    health = rules.judge(inputs)
     figures = overview.closed_figures(now=now)
     return {
         "health": health.score,
@@ -46,7 +47,7 @@ def build_status(*, now: datetime) -> dict[str, Any]:
         "feed": stream_json(reading.feed if reading else None),
         "user_stream": stream_json(reading.user_stream if reading else None),
         "api": asdict(reading.api if reading else ApiFigures()),
-        "cache": {"hit_ratio": reading.cache_hit_ratio if reading else None},
+        "cache": cache_figures(reading, inputs.house),
         "reconcile": ledger.reconcile_figures(now=now),
         "alerts": [asdict(loss) for loss in health.losses],
         "processes": process_rows(reading),

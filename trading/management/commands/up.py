@@ -89,6 +89,7 @@ class Plan:
         home.write_run_file(settings.RUN_FILE, {"PORT": options["port"], **chosen})
         arguments = {
             "web": ("--port", str(options["port"]), "--host", options["host"]),
+            "feed": ("--executions",),
             "trader": ("--clock",),
         }
         self._forked = [roles.forked_role(name, *arguments.get(name, ())) for name in roles.FORKED]

@@ -28,11 +28,11 @@ ANALYSIS_QUEUE = "analysis"
 REDIS = "redis"
 PAPER = "paper"
 ANALYST = "analyst"
-# Whoever hands work on stops before whoever takes it; the venue and Redis go last.
-STOP_ORDER = ("feed", "trader", ANALYST, "executions", "web", PAPER, REDIS)
-FORKED = ("executions", "trader", "feed", "web")
-# What else runs in a fork. A beat without a trader is of no use, and a process of its own costs 17 MB.
-HEARTBEATS_WITHIN = {"trader": ("beat",)}
+# The feed hears of what the trader's last orders did, and books it; the venue and Redis go last.
+STOP_ORDER = ("trader", ANALYST, "feed", "web", PAPER, REDIS)
+FORKED = ("trader", "feed", "web")
+# What else runs in a fork, with a heartbeat of its own: a process more costs 17 to 30 MB.
+HEARTBEATS_WITHIN = {"trader": ("beat",), "feed": ("executions",)}
 # What a forked role needs is imported before the fork, once for all. The web's command is not among it: it
 # brings Twisted, which the others need not carry.
 PRELOADED_COMMANDS = ("run_executions", "run_feed", "run_trader", "run_analyst")
