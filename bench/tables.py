@@ -64,7 +64,8 @@ def _memory(result: Result) -> str:
     if "minutes" in result:
         said = (
             f"\n\n{_number(result['minutes'])} minutes, {result['trades']:,} trades closed; largest sum "
-            f"{result['largest_total_mib']:.1f} MiB; Python processes of others: {result['strangers']}."
+            f"{result['largest_total_mib']:.1f} MiB ({result['largest_total_mib'] * 1.048576:.1f} MB); "
+            f"Python processes of others: {result['strangers']}."
         )
     return _rows(("process", "MiB", "MiB an hour (95 %)", "grows"), rows) + said
 
