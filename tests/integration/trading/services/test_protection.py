@@ -239,7 +239,7 @@ def test_refused_sales_of_a_bare_position_are_tried_again_every_few_seconds(scen
     scene.pump()
     scene.quote("BTCUSDT", "90.00", "90.01")
     scene.venue.refuse = ["This action is disabled on this account."] * 100
-    for _ in range(60):
+    for _ in range(25):
         scene.clock.advance(1)
         scene.quote("BTCUSDT", "90.00", "90.01")
         upkeep.run(desk=scene.desk)
@@ -251,7 +251,7 @@ def test_refused_sales_of_a_bare_position_are_tried_again_every_few_seconds(scen
 
     trade.refresh_from_db()
     assert trade.state == "CLOSED"
-    assert Order.objects.filter(status="REJECTED").count() <= 20
+    assert Order.objects.filter(status="REJECTED").count() <= 10
     assert_ledger_agrees(scene)
 
 
