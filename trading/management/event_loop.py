@@ -25,7 +25,7 @@ Main = Callable[[], Coroutine[Any, Any, None]]
 
 
 def run_roles(mains: Mapping[str, Main]) -> None:
-    """Run roles side by side until one fails or a signal cancels them; the process is named after the first."""
+    """Run roles side by side until one fails or a signal ends them; the process is named after the first."""
     names = list(mains)
     setproctitle(f"fast-cycle: {names[0]}")
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
