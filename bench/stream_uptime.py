@@ -1,12 +1,14 @@
-"""Feed and user stream through mischief, one a minute by a seed: how long until they are back, what is lost?
+"""Feed and user stream with a cut a minute, and other mischief between: how long until back, what is lost?
 
-Both run in a process of their own on a paper venue in another, on twenty symbols. Every second piece of
-mischief is a cut, those between are of all kinds in turn. Ten times a second the newest price of each
-symbol in Redis is looked at, and whether the user stream serves.
+Both run in a process of their own on a paper venue in another, on twenty symbols. In the first half of each
+minute all connections are cut; in the second half of every second minute comes one of the other kinds, in
+turn. Ten times a second the newest price of each symbol in Redis is looked at, and whether the user stream
+serves.
 
 Up is a symbol's market while its newest price is younger than the age at which a trader refuses it
 (USABLE_S), and the user stream while it is connected and subscribed. Uptime is the share of symbol-seconds
-in which both were so. Left out is the time in which the venue itself is away: from a kill, or the begin of
+in which both were so: with a cut a minute, and beside it that of the whole run, with what else struck. Left
+out is the time in which the venue itself is away: from a kill, or the begin of
 an outage, until it answers again; what the feed needs from then on is counted against it. A price has its
 age whatever the reason, so a market that says nothing for a moment, or a machine that stands still, counts
 as down too. Fresh is the same with FRESH_S, in which every symbol tells two prices. Each loss is kept with
@@ -55,6 +57,7 @@ FRESH_S = 0.5  # the synthetic market tells five prices a second of each symbol
 USABLE_S = 2.0  # services.context.Limits.max_quote_age_s
 SETTLE_S = 8.0
 OUTAGE_S = 6.0
+LONGEST_S = SETTLE_S + OUTAGE_S + 4.0  # what the longest mischief takes, with the start of a venue
 LIFE_S = 86_400.0
 # Longer than the venue's heart-beat, which ends a connection that has lived its time; shorter than the life,
 # so that what connects meanwhile stays.
@@ -117,16 +120,45 @@ class Loss:
     oldest_s: float = 0.0
 
 
+@dataclass(slots=True)
+class Seconds:
+    """Seconds that were looked at, and those in which all was up, or a part of it; symbols weigh alike."""
+
+    seen: float = 0.0
+    up: float = 0.0
+    market_up: float = 0.0
+    user_stream_up: float = 0.0
+    fresh: float = 0.0
+
+    def add(
+        self, passed_s: float, down_s: Sequence[float], ages_s: Sequence[float], *, user_s: float
+    ) -> None:
+        """Count what a look has seen, for the time since the look before it.
+
+        Whether market and user stream were down at once within a look is not known: taken as one after
+        the other, which tells too little uptime rather than too much.
+        """
+        market_down_s = sum(down_s) / len(SYMBOLS)
+        self.seen += passed_s
+        self.market_up += passed_s - market_down_s
+        self.user_stream_up += passed_s - user_s
+        self.up += max(passed_s - market_down_s - user_s, 0.0)
+        self.fresh += passed_s * sum(age_s < FRESH_S for age_s in ages_s) / len(SYMBOLS)
+
+    def ratios(self) -> dict[str, float]:
+        """Give the shares of what was looked at."""
+        return {
+            name: round(seconds / self.seen, 6) for name, seconds in asdict(self).items() if name != "seen"
+        }
+
+
 @dataclass
 class Looks:
-    """What was seen, ten times a second. Shares are kept as seconds, of all symbols together."""
+    """What was seen, ten times a second: in the whole run, and in it without what follows other mischief."""
 
     client: redis.Redis
-    seen_s: float = 0.0
-    up_s: float = 0.0
-    market_up_s: float = 0.0
-    user_up_s: float = 0.0
-    fresh_s: float = 0.0
+    whole: Seconds = field(default_factory=Seconds)
+    with_cuts: Seconds = field(default_factory=Seconds)
     longest_look_s: float = 0.0
     back_s: dict[str, list[float]] = field(default_factory=dict)
     losses: list[Loss] = field(default_factory=list)
@@ -152,8 +184,9 @@ class Looks:
         statuses = [json.loads(each) for each in told if isinstance(each, bytes)]
         return sum(status["reconnects"] + status["handovers"] for status in statuses)
 
-    def look(self, seconds: float, *, kind: str = "") -> None:
-        """Look for so long; of a kind of mischief, note how long it took until all was fresh for good."""
+    def look(self, seconds: float, *, kind: str = "") -> float:
+        """Look for so long after a kind of mischief; give the seconds until all was fresh for good."""
+        counted = (self.whole,) if kind in OTHERS else (self.whole, self.with_cuts)
         began_s = looked_s = last_down_s = time.monotonic()
         user_down_s = self.user()["down_s"]
         loss: Loss | None = None
@@ -164,34 +197,21 @@ class Looks:
             passed_s, looked_s = now_s - looked_s, now_s
             down_s = [min(max(age_s - USABLE_S, 0.0), passed_s) for age_s in ages_s]
             user_s, user_down_s = user["down_s"] - user_down_s, user["down_s"]
-            self._add(passed_s, down_s, ages_s, user_s=user_s)
+            for each in counted:
+                each.add(passed_s, down_s, ages_s, user_s=user_s)
+            self.longest_look_s = max(self.longest_look_s, passed_s)
             if max(ages_s) >= FRESH_S or not user["connected"]:
                 last_down_s = now_s
             if user_s or any(down_s):
                 if loss is None:
-                    loss = Loss(round(self.seen_s, 1), kind, round(now_s - began_s, 2))
+                    loss = Loss(round(self.whole.seen, 1), kind, round(now_s - began_s, 2))
                     self.losses.append(loss)
                 loss.symbol_seconds += sum(down_s)
                 loss.user_stream_s += user_s
                 loss.oldest_s = max(loss.oldest_s, *ages_s)
             else:
                 loss = None
-        if kind:
-            self.back_s.setdefault(kind, []).append(round(last_down_s - began_s, 2))
-
-    def _add(self, passed_s: float, down_s: list[float], ages_s: list[float], *, user_s: float) -> None:
-        """Count what a look has seen, for the time since the look before it.
-
-        Whether market and user stream were down at once within a look is not known: taken as one after
-        the other, which tells too little uptime rather than too much.
-        """
-        market_down_s = sum(down_s) / len(SYMBOLS)
-        self.seen_s += passed_s
-        self.market_up_s += passed_s - market_down_s
-        self.user_up_s += passed_s - user_s
-        self.up_s += max(passed_s - market_down_s - user_s, 0.0)
-        self.fresh_s += passed_s * sum(age_s < FRESH_S for age_s in ages_s) / len(SYMBOLS)
-        self.longest_look_s = max(self.longest_look_s, passed_s)
+        return last_down_s - began_s
 
 
 def strike(kind: str, venue: Venue) -> None:
@@ -217,17 +237,22 @@ def suffer(kind: str, venue: Venue, looks: Looks) -> None:
     """Do mischief and look until it must be over; note it where no connection ended of it."""
     ended = looks.ended()
     strike(kind, venue)
+    back_s = 0.0
     if kind == "day":
-        looks.look(DAY_ENDS_WITHIN_S)
+        back_s = looks.look(DAY_ENDS_WITHIN_S, kind=kind)
         venue.ask("POST", "/paper/control", {"rhythm": {"life_s": LIFE_S}})
-    looks.look(SETTLE_S, kind=kind)
+    later_s = looks.look(SETTLE_S, kind=kind)
+    if later_s and kind == "day":
+        back_s = DAY_ENDS_WITHIN_S
+    looks.back_s.setdefault(kind, []).append(round(back_s + later_s, 2))
     if looks.ended() == ended:
         looks.unnoticed.append(kind)
 
 
-def turns_of(rounds: int) -> list[str]:
-    """Give the mischief of so many rounds: cuts, and between them the others in turn."""
-    return [CUT if number % 2 == 0 else OTHERS[number // 2 % len(OTHERS)] for number in range(rounds)]
+def turns_of(periods: int) -> list[str]:
+    """Give the mischief of so many periods, two halves each: a cut; nothing, or one of the others in turn."""
+    others = [OTHERS[number // 2 % len(OTHERS)] if number % 2 else "" for number in range(periods)]
+    return [kind for other in others for kind in (CUT, other)]
 
 
 @contextlib.contextmanager
@@ -241,7 +266,7 @@ def _listening(venue: Venue, address: str) -> Iterator[None]:
 
 
 def measure(*, minutes: float = 30.0, seed: int = 1, period_s: float = 60.0) -> dict[str, Any]:
-    """Do one piece of mischief each period; give seconds until back, uptime, losses and candles missing."""
+    """Cut once each period, do more between; give seconds until back, uptime, losses and candles missing."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="fc-bench-") as folder, contextlib.ExitStack() as running:
         path = Path(folder) / "redis.sock"
@@ -253,11 +278,12 @@ def measure(*, minutes: float = 30.0, seed: int = 1, period_s: float = 60.0) -> 
         looks = Looks(redis.Redis(unix_socket_path=str(path)))
         wait_until(looks.is_fresh, limit_s=30)
         began_s = time.monotonic()
+        half_s = period_s / 2
         for number, kind in enumerate(turns_of(max(round(minutes * 60 / period_s), 1))):
-            free_s = max(period_s - SETTLE_S, 0.0) * chance.uniform(0.5, 1.0)
-            looks.look(free_s)
-            suffer(kind, venue, looks)
-            looks.look(max(began_s + (number + 1) * period_s - time.monotonic(), 0.0))
+            looks.look(max(half_s - LONGEST_S, 0.0) * chance.random())
+            if kind:
+                suffer(kind, venue, looks)
+            looks.look(max(began_s + (number + 1) * half_s - time.monotonic(), 0.0))
         missing = missing_candles(looks.client, venue)
     return (
         {"minutes": minutes, "seed": seed, "period_s": period_s}
@@ -269,15 +295,11 @@ def measure(*, minutes: float = 30.0, seed: int = 1, period_s: float = 60.0) -> 
 def report(looks: Looks) -> dict[str, Any]:
     """Give the figures of all looks."""
     backs = [each for times in looks.back_s.values() for each in times]
-    shares = {
-        "uptime_ratio": looks.up_s,
-        "market_ratio": looks.market_up_s,
-        "user_stream_ratio": looks.user_up_s,
-        "fresh_ratio": looks.fresh_s,
-    }
-    return {name: round(up_s / looks.seen_s, 6) for name, up_s in shares.items()} | {
+    return {
+        "with_cuts": looks.with_cuts.ratios(),
+        "whole": looks.whole.ratios(),
         "symbols": len(SYMBOLS),
-        "seconds": round(looks.seen_s, 1),
+        "seconds": round(looks.whole.seen, 1),
         "longest_look_s": round(looks.longest_look_s, 2),
         "back_s": {"max": max(backs), "p50": quantile(backs, 0.5), "by_kind": looks.back_s},
         "losses": [

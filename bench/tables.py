@@ -242,17 +242,18 @@ def _stream_load(result: Result) -> str:
 
 
 def _stream_uptime(result: Result) -> str:
-    shares = ("uptime_ratio", "market_ratio", "user_stream_ratio", "fresh_ratio")
-    names = ("**up**", "of which: market", "of which: user stream", "fresh")
-    rows = [(name, f"{100 * result[key]:.3f} %") for name, key in zip(names, shares, strict=True)]
+    keys = {"up": "**up**", "market_up": "market", "user_stream_up": "user stream", "fresh": "fresh"}
+    rows = [
+        (f"{name}, {said}", f"{100 * result[part][key]:.3f} %")
+        for part, said in (("with_cuts", "a cut a minute"), ("whole", "with all else"))
+        for key, name in keys.items()
+    ]
     rows.append(("candles missing", str(result["candles_missing"])))
     rows.append(("struck nothing", ", ".join(result["unnoticed"]) or "none"))
     for kind, back in sorted(result["back_s"]["by_kind"].items()):
         rows.append((f"longest until back: {kind}", f"{max(back):.2f} s of {len(back)}"))
     about = f"{_number(result['minutes'])} minutes, {result['symbols']} symbols"
-    return _rows(("figure", "value"), rows) + (
-        f"\n\n{about}, one piece of mischief every {_number(result['period_s'])} s."
-    )
+    return _rows(("figure", "value"), rows) + (f"\n\n{about}, a cut every {_number(result['period_s'])} s.")
 
 
 def _plain(result: Result) -> str:
