@@ -37,7 +37,9 @@ class Command(BaseCommand):
         if idle_s is not None and not 0 < idle_s < float("inf"):
             raise CommandError(f"--idle-s must be more than 0 seconds, not {idle_s}", returncode=2)
         # Who comes and goes with the work has no heartbeat that could be missed.
-        heartbeat = Heartbeat("analyst", redis_url=settings.REDIS_URL) if idle_s is None else None
+        heartbeat = (
+            Heartbeat("analyst", redis_url=settings.REDIS_URL, must_touch=True) if idle_s is None else None
+        )
         sys.exit(
             run_worker(
                 name="analyst",

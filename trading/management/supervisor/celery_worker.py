@@ -19,6 +19,7 @@ from typing import Any
 from celery import current_app, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
+from kombu.asynchronous import get_event_loop
 from setproctitle import setproctitle
 
 from trading.management.supervisor.children import CRASHED
@@ -55,7 +56,7 @@ def run_worker(
         if clock is not None:
             clock.stop()
 
-    def on_ready(**_kwargs: Any) -> None:
+    def on_ready(sender: Any, **_kwargs: Any) -> None:
         # A lost connection never cancels a task here: what it does to an order must run to its end.
         warnings.simplefilter("ignore", CPendingDeprecationWarning)
         # Celery has just named the process and put its talkative signal handlers in place.
@@ -63,6 +64,9 @@ def run_worker(
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         if heartbeat is not None:
+            # It comes round once a second at least; a timer would be lost with a connection.
+            sender.hub.on_tick.add(heartbeat.touch)
+            heartbeat.touch()
             heartbeat.start()
         if idle_s is not None:
             _leave_when_idle(idle_s, lambda: leave(os.EX_OK))
@@ -91,12 +95,20 @@ def _leave_when_idle(idle_s: float, leave: Callable[[], None]) -> None:
     threading.Thread(target=watch, name="idle", daemon=True).start()
 
 
-def make_worker(*, name: str, queue: str, threads: int) -> Any:
-    """Build a worker; it connects and starts its threads when it is started.
+def rehearse() -> None:
+    """Build a worker that is never started: what building writes for the first time is then shared by forks.
 
-    The supervisor builds one that it never starts: what building writes for the first time in a process
-    (ten megabytes) is then shared by the forks.
+    Its event loop is thrown away. Celery would use it again in each fork, and all would wait at one epoll of
+    the kernel: one of them is woken for another's socket, reads its own, and hangs for ever.
     """
+    make_worker(name="rehearsal", queue="none", threads=1)
+    loop = get_event_loop()
+    if loop is not None:
+        loop.close()  # and is forgotten by kombu
+
+
+def make_worker(*, name: str, queue: str, threads: int) -> Any:
+    """Build a worker; it connects and starts its threads when it is started."""
     # It warns of pickled messages from strangers; this worker accepts JSON only.
     warnings.simplefilter("ignore", SecurityWarning)
     signals.setup_logging.connect(leave_logging)

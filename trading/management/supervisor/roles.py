@@ -19,7 +19,7 @@ from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
 
-from trading.management.supervisor.celery_worker import make_worker
+from trading.management.supervisor.celery_worker import rehearse
 from trading.management.supervisor.children import become_program, give_way
 from trading.management.supervisor.heartbeat import connect
 from trading.management.supervisor.redis_server import redis_command
@@ -195,7 +195,7 @@ def preload() -> None:
         importlib.import_module(module)
     current_app.loader.import_default_modules()
     current_app.finalize()
-    make_worker(name="rehearsal", queue="none", threads=1)
+    rehearse()
 
 
 def _fresh_log(name: str) -> Path:
