@@ -18,6 +18,7 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
+from kombu.asynchronous import get_event_loop, set_event_loop
 
 from trading.management.supervisor.celery_worker import make_worker
 from trading.management.supervisor.children import become_program, give_way
@@ -196,6 +197,12 @@ def preload() -> None:
     current_app.loader.import_default_modules()
     current_app.finalize()
     make_worker(name="rehearsal", queue="none", threads=1)
+    # It has opened what a worker watches its sockets with. Forks that share one are told of each other's
+    # sockets, and wait for ever on one of their own that says nothing.
+    rehearsed = get_event_loop()
+    if rehearsed is not None:
+        rehearsed.close()
+        set_event_loop(None)
 
 
 def _fresh_log(name: str) -> Path:
