@@ -19,7 +19,6 @@ from typing import Any
 from celery import current_app, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
-from kombu.asynchronous import get_event_loop
 from setproctitle import setproctitle
 
 from trading.management.supervisor.children import CRASHED
@@ -95,20 +94,12 @@ def _leave_when_idle(idle_s: float, leave: Callable[[], None]) -> None:
     threading.Thread(target=watch, name="idle", daemon=True).start()
 
 
-def rehearse() -> None:
-    """Build a worker that is never started: what building writes for the first time is then shared by forks.
-
-    Its event loop is thrown away. Celery would use it again in each fork, and all would wait at one epoll of
-    the kernel: one of them is woken for another's socket, reads its own, and hangs for ever.
-    """
-    make_worker(name="rehearsal", queue="none", threads=1)
-    loop = get_event_loop()
-    if loop is not None:
-        loop.close()  # and is forgotten by kombu
-
-
 def make_worker(*, name: str, queue: str, threads: int) -> Any:
-    """Build a worker; it connects and starts its threads when it is started."""
+    """Build a worker; it connects and starts its threads when it is started.
+
+    The supervisor builds one that it never starts: what building writes for the first time in a process
+    (ten megabytes) is then shared by the forks.
+    """
     # It warns of pickled messages from strangers; this worker accepts JSON only.
     warnings.simplefilter("ignore", SecurityWarning)
     signals.setup_logging.connect(leave_logging)

@@ -18,8 +18,9 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
+from kombu.asynchronous import get_event_loop, set_event_loop
 
-from trading.management.supervisor.celery_worker import rehearse
+from trading.management.supervisor.celery_worker import make_worker
 from trading.management.supervisor.children import become_program, give_way
 from trading.management.supervisor.heartbeat import connect
 from trading.management.supervisor.redis_server import redis_command
@@ -195,7 +196,13 @@ def preload() -> None:
         importlib.import_module(module)
     current_app.loader.import_default_modules()
     current_app.finalize()
-    rehearse()
+    make_worker(name="rehearsal", queue="none", threads=1)
+    # It has opened what a worker watches its sockets with. Forks that share one are told of each other's
+    # sockets, and wait for ever on one of their own that says nothing.
+    rehearsed = get_event_loop()
+    if rehearsed is not None:
+        rehearsed.close()
+        set_event_loop(None)
 
 
 def _fresh_log(name: str) -> Path:
