@@ -3,8 +3,6 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Max
-
 from trading.domain.fees import STANDARD_FEE
 from trading.domain.instrument import Instrument
 from trading.domain.universe import ListedSymbol
@@ -47,12 +45,6 @@ def get_instruments(symbols: Collection[str]) -> dict[str, Instrument]:
     """Give the rules of those of the symbols that are known."""
     rows = InstrumentRow.objects.filter(symbol__in=symbols)
     return {row.symbol: to_instrument(row) for row in rows}
-
-
-def rules_read_at() -> datetime | None:
-    """Give when the venue was last asked for its rules; None before the first time."""
-    newest: datetime | None = InstrumentRow.objects.aggregate(newest=Max("updated_at"))["newest"]
-    return newest
 
 
 def list_listed() -> list[ListedSymbol]:
