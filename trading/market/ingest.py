@@ -1,9 +1,9 @@
 """The feed: market frames in, Redis up to date, one task per batch of closed candles.
 
-Run by `manage.py run_feed`. Quotes are conflated to the last value and flushed together; a closed candle is
-flushed at once, and only then handed on, so that whoever hears of it finds it. Publishing happens in a
-thread and never holds up the frames. Only the holder of the lease writes and publishes; a standby listens, so
-that it can go on within a moment. It decides nothing about trading.
+Run by `manage.py run_feed`. Quotes are conflated to the last value and flushed together; candles that close
+together are flushed as soon as all are in, and only then handed on, so that whoever hears of one finds it.
+Publishing happens in a thread and never holds up the frames. Only the holder of the lease writes and
+publishes; a standby listens, so that it can go on within a moment. It decides nothing about trading.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 FEED_KEY = "fc:feed"
 STANDBY_KEY = "fc:feed:standby"
 STATUS_EXPIRY_S = 15
-# Candles of one boundary come within a few frames; two tasks for them would cost more than this wait. It ends
-# with the last of them, and only where one stays out does it take this long.
+# Candles of one boundary come within a few frames; writing and handing them on twice would cost more than this.
+# The wait ends with the last of them, and only where one stays out does it take so long.
 GATHER_AT_MOST_S = 0.008
 PRICES_EVERY_S = 0.1  # a painted price may be 250 ms old at most, all the way from the venue
 SECOND_S = 1.0
@@ -131,6 +131,7 @@ class Feed:
         self._unshown: set[str] = set()
         self._stored: set[str] = set()
         self._candles: list[tuple[Candle, int]] = []
+        self._gathering: asyncio.TimerHandle | None = None
         self._closed: list[tuple[ClosedRow, int]] = []
         self._triggers = TriggerWatch()
         self._watched: dict[str, str] = {}
@@ -183,8 +184,32 @@ class Feed:
         self._flush_now.set()
 
     def _append(self, candle: Candle, arrived_ms: int) -> None:
+        if not self._candles:
+            loop = asyncio.get_running_loop()
+            self._gathering = loop.call_later(GATHER_AT_MOST_S, self._stop_gathering)
         self._candles.append((candle, arrived_ms))
         self._flush_now.set()
+
+    def _stop_gathering(self) -> None:
+        self._gathering = None
+        self._flush_now.set()
+
+    def _take_gathered(self) -> list[tuple[Candle, int]]:
+        """Give the candles that wait, once all are in that close together or the first has waited enough."""
+        if self._gathering is not None and not self._is_gathered():
+            return []
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        elif self._candles and not self._is_gathered():
+            self._figures["incomplete_batches"] += 1
+        gathered, self._candles = self._candles, []
+        return gathered
+
+    def _is_gathered(self) -> bool:
+        came = {(candle.symbol, candle.interval) for candle, _ in self._candles}
+        intervals = {interval for _, interval in came}
+        return all(key in came for key in self._wanted if key[1] in intervals)
 
     async def _flush(self) -> None:
         await self._flush_now.wait()
@@ -211,7 +236,7 @@ class Feed:
 
     async def _flush_once(self) -> None:
         dirty, self._dirty = self._dirty, set()
-        appended, self._candles = self._candles, []
+        appended = self._take_gathered()
         self._unshown |= dirty
         candles = [candle for candle, _ in appended]
         expected = self._histories.rows_of(candles)
@@ -259,13 +284,6 @@ class Feed:
     async def _publish(self) -> None:
         """Hand on what closed together, or while the last batch was on its way, as one batch."""
         await self._publish_now.wait()
-        try:
-            async with asyncio.timeout(GATHER_AT_MOST_S):
-                while not self._is_gathered():
-                    self._publish_now.clear()
-                    await self._publish_now.wait()
-        except TimeoutError:
-            self._figures["incomplete_batches"] += 1
         self._publish_now.clear()
         closed, self._closed = self._closed, []
         crossed, self._crossed = self._crossed, set()
@@ -285,12 +303,6 @@ class Feed:
             raise
         self._publish_ms = (time.perf_counter() - started_s) * 1000
         self._figures["batches"] += 1
-
-    def _is_gathered(self) -> bool:
-        """Tell whether all candles are in that close together, or a price was crossed, which never waits."""
-        came = {(symbol, interval) for (symbol, interval, _), _ in self._closed}
-        intervals = {interval for _, interval in came}
-        return bool(self._crossed) or all(key in came for key in self._wanted if key[1] in intervals)
 
     async def _renew_subscriptions(self) -> None:
         loop = asyncio.get_running_loop()
