@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 FEED_KEY = "fc:feed"
 STANDBY_KEY = "fc:feed:standby"
 STATUS_EXPIRY_S = 15
-# Candles of one boundary come within a few frames; writing and handing them on twice would cost more than this.
+# Candles of one boundary come within a few frames; to write and hand them on twice would cost more than this.
 # The wait ends with the last of them, and only where one stays out does it take so long.
 GATHER_AT_MOST_S = 0.008
 PRICES_EVERY_S = 0.1  # a painted price may be 250 ms old at most, all the way from the venue

@@ -34,6 +34,7 @@ from trading.selectors.prepared import Prepared
 from trading.selectors.trades import last_closed_at
 from trading.services.context import Desk
 from trading.services.fee_purse import FeePurse, look_into_purse
+from trading.services.inserts import insert_all
 from trading.services.limits import note_daily_loss
 from trading.services.roster import Post, Squad
 from trading.services.signals import SignalAnswer
@@ -154,7 +155,7 @@ def record_entries(
             planned.append((wish, trade, intent))
             entered.add(trade.symbol)
             _bind(wish, plan, trade, books)
-        Trade.objects.bulk_create([trade for _, trade, _ in planned])
+        insert_all([trade for _, trade, _ in planned])
         recorded = record_claimed([(trade, intent) for _, trade, intent in planned], now=desk.clock())
         for _, trade, _ in planned:
             events.trade_changed(trade)

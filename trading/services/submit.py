@@ -22,6 +22,7 @@ from trading.domain.orders import ListIntent, OrderIntent, OrderStatus
 from trading.domain.ports import MarketView, Venue, VenueError, VenueRefused, VenueUncertain
 from trading.models import Order, OrderList, Trade
 from trading.services.executions import NOT_SENT, apply_reports, expire_unsent
+from trading.services.inserts import insert_all
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +72,12 @@ def _record_all(
         for trade, intent in intents
         if isinstance(intent, ListIntent)
     }
-    OrderList.objects.bulk_create(lists.values())
+    insert_all(list(lists.values()))
     recorded = [
         Recorded(intent, trade.id, tuple(_rows(trade, intent, lists, status=status, now=now)))
         for trade, intent in intents
     ]
-    Order.objects.bulk_create([order for each in recorded for order in each.orders])
+    insert_all([order for each in recorded for order in each.orders])
     return recorded
 
 
