@@ -22,6 +22,7 @@ from trading.domain.market import INTERVAL_S, Candle
 from trading.domain.ports import Clock, Venue
 from trading.domain.values import to_ms
 from trading.market.cache import MarketWriter
+from trading.market.gathering import Gathering
 from trading.market.histories import Histories, Key
 from trading.market.lease import Lease
 from trading.market.plausible import PriceGuard
@@ -130,13 +131,12 @@ class Feed:
         self._dirty: set[str] = set()
         self._unshown: set[str] = set()
         self._stored: set[str] = set()
-        self._candles: list[tuple[Candle, int]] = []
-        self._gathering: asyncio.TimerHandle | None = None
         self._closed: list[tuple[ClosedRow, int]] = []
         self._triggers = TriggerWatch()
         self._watched: dict[str, str] = {}
         self._crossed: set[str] = set()
         self._flush_now = asyncio.Event()
+        self._candles = Gathering(at_most_s=GATHER_AT_MOST_S, on_due=self._flush_now.set)
         lease.on_taken = self._flush_now.set
         self._publish_now = asyncio.Event()
         self._wanted: frozenset[Key] = frozenset()
@@ -148,7 +148,6 @@ class Feed:
             "batches": 0,
             "triggers": 0,
             "lost_batches": 0,
-            "incomplete_batches": 0,
         }
         self._publish_ms = 0.0
 
@@ -184,32 +183,8 @@ class Feed:
         self._flush_now.set()
 
     def _append(self, candle: Candle, arrived_ms: int) -> None:
-        if not self._candles:
-            loop = asyncio.get_running_loop()
-            self._gathering = loop.call_later(GATHER_AT_MOST_S, self._stop_gathering)
-        self._candles.append((candle, arrived_ms))
+        self._candles.add(candle, arrived_ms)
         self._flush_now.set()
-
-    def _stop_gathering(self) -> None:
-        self._gathering = None
-        self._flush_now.set()
-
-    def _take_gathered(self) -> list[tuple[Candle, int]]:
-        """Give the candles that wait, once all are in that close together or the first has waited enough."""
-        if self._gathering is not None and not self._is_gathered():
-            return []
-        if self._gathering is not None:
-            self._gathering.cancel()
-            self._gathering = None
-        elif self._candles and not self._is_gathered():
-            self._figures["incomplete_batches"] += 1
-        gathered, self._candles = self._candles, []
-        return gathered
-
-    def _is_gathered(self) -> bool:
-        came = {(candle.symbol, candle.interval) for candle, _ in self._candles}
-        intervals = {interval for _, interval in came}
-        return all(key in came for key in self._wanted if key[1] in intervals)
 
     async def _flush(self) -> None:
         await self._flush_now.wait()
@@ -236,7 +211,7 @@ class Feed:
 
     async def _flush_once(self) -> None:
         dirty, self._dirty = self._dirty, set()
-        appended = self._take_gathered()
+        appended = self._candles.take(self._wanted)
         self._unshown |= dirty
         candles = [candle for candle, _ in appended]
         expected = self._histories.rows_of(candles)
@@ -351,6 +326,7 @@ class Feed:
             "duplicates": self._histories.duplicates,
             "gaps": self._histories.gaps,
             "fetches": self._histories.fetches,
+            "incomplete_batches": self._candles.incomplete,
             "publish_ms": round(self._publish_ms, 2),
         }
         key = FEED_KEY if self._lease.is_held else STANDBY_KEY

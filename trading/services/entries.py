@@ -136,25 +136,9 @@ def record_entries(
             user_stream_is_up=stream_is_up,
             is_second_look=is_second_look,
         )
-        planned: list[tuple[Wish, Trade, Intent]] = []
-        entered: set[str] = set()
-        for wish in wishes:
-            if (
-                wish.candle.symbol in entered
-            ):  # by a wish before it: a thousand workers may want what one gets
-                outcome.denials.append((wish, SYMBOL_BUSY))
-                continue
-            plan = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
-            if isinstance(plan, Denial):
-                outcome.denials.append((wish, plan))
-                continue
-            trade = _trade(wish, plan, quotes[wish.candle.symbol], desk=desk, now=now)
+        planned = _plan_all(wishes, quotes, books, outcome, desk=desk, now=now)
+        for _, trade, _ in planned:
             trade.signal_arrived_at = arrived_at
-            intent = plan.order_list or plan.order
-            assert intent is not None
-            planned.append((wish, trade, intent))
-            entered.add(trade.symbol)
-            _bind(wish, plan, trade, books)
         insert_all([trade for _, trade, _ in planned])
         recorded = record_claimed([(trade, intent) for _, trade, intent in planned], now=desk.clock())
         for _, trade, _ in planned:
@@ -162,6 +146,36 @@ def record_entries(
         note_daily_loss(books.limits, books.losses, now=now)
     outcome.entries = [(wish, trade, each) for (wish, trade, _), each in zip(planned, recorded, strict=True)]
     return outcome
+
+
+def _plan_all(
+    wishes: Sequence[Wish],
+    quotes: Mapping[str, Quote],
+    books: _Books,
+    outcome: Outcome,
+    *,
+    desk: Desk,
+    now: datetime,
+) -> list[tuple[Wish, Trade, Intent]]:
+    """Check the wishes one after the other; give what may be entered, and note what may not."""
+    planned: list[tuple[Wish, Trade, Intent]] = []
+    entered: set[str] = set()
+    for wish in wishes:
+        if wish.candle.symbol in entered:
+            # By a wish before it: a thousand workers may want what one gets.
+            outcome.denials.append((wish, SYMBOL_BUSY))
+            continue
+        plan = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
+        if isinstance(plan, Denial):
+            outcome.denials.append((wish, plan))
+            continue
+        trade = _trade(wish, plan, quotes[wish.candle.symbol], desk=desk, now=now)
+        intent = plan.order_list or plan.order
+        assert intent is not None
+        planned.append((wish, trade, intent))
+        entered.add(trade.symbol)
+        _bind(wish, plan, trade, books)
+    return planned
 
 
 def _lock_account(*, desk: Desk) -> TradingState:
