@@ -203,6 +203,8 @@ UNFOLD: dict[str, Any] = {
                     _link("Incidents", "warning", "trading_incident"),
                     _link("Configurations", "settings_backup_restore", "trading_configsnapshot"),
                     _link("Changes", "difference", "trading_configchange"),
+                    _link("Stages", "stairs", "trading_rolloutstage"),
+                    _link("Rollouts", "rocket_launch", "trading_rollout"),
                 ],
             },
             {

@@ -1,7 +1,8 @@
 """Stages of a rollout: what each allows, and the evidence that leaving it needs. Pure.
 
 Everything new begins in the first stage: an installation, a strategy, a version of a worker. What holds for
-an entry is the tightest of the three. Called by services.rollout; no entry is limited by it yet.
+an entry is the tightest of the three: a bigger trade is cut to it, a worker too many waits
+(docs/decisions/0014). Called by services.rollout and services.entries.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +40,11 @@ class StageLimits:
 
     max_workers: int | None = None
     max_trade_notional: Decimal | None = None
+
+    def cut(self, trade_notional: Decimal) -> Decimal:
+        """Give the size of a trade that is configured with `trade_notional`: at most what is allowed."""
+        most = self.max_trade_notional
+        return trade_notional if most is None else min(trade_notional, most)
 
 
 @dataclass(frozen=True, slots=True)
