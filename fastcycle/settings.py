@@ -373,7 +373,13 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 # ---------------------------------------------------------------------------------------------- monitoring
 
 # What `run_web` keeps running beside the site.
-WATCH = "monitoring.watch.Watch"
+WATCH = "fastcycle.guard.guarded_watch"
+# Health below this for so many seconds halts all workers; an outage that ends by itself may last longer, a
+# position that stays bare may not.
+HALT_BELOW_HEALTH = env.whole_number("HALT_BELOW_HEALTH", default=70, low=0, high=100)
+HALT_AFTER_S = env.whole_number("HALT_AFTER_S", default=60, low=0, high=86_400)
+HALT_AFTER_OUTAGE_S = env.whole_number("HALT_AFTER_OUTAGE_S", default=600, low=0, high=86_400)
+HALT_AFTER_CRITICAL_S = env.whole_number("HALT_AFTER_CRITICAL_S", default=10, low=0, high=86_400)
 # Where alerts and reports go: addresses of Apprise, parted by white space. They contain secrets.
 NOTIFY_URLS = env.secret("NOTIFY_URLS")
 # Called every minute while all is well; whoever is behind it raises the alarm when the calls end.
