@@ -95,6 +95,7 @@ class EntryFacts:
     free_quote: Decimal | None
     at_risk: AtRisk = AtRisk()
     other_workers: int = 0  # that hold trades now
+    may_add: bool = True  # False: others wait for the place, so no further trade before this worker is flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,8 @@ def _check_stage(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     most = limits.max_workers
     if most is not None and facts.other_workers >= most:
         return Denial(DenialCode.STAGE_WORKERS, f"{facts.other_workers} others hold trades", str(most))
+    if facts.open_trades and not facts.may_add:
+        return Denial(DenialCode.STAGE_WORKERS, "it is another worker's minute", str(most))
     return None
 
 

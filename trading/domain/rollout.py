@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 INSTALLATION = "installation"
+TURN_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,23 @@ def limits_of(installation: Stage, others: Iterable[Stage]) -> StageLimits:
         stage.max_trade_notional for stage in (installation, *others) if stage.max_trade_notional is not None
     ]
     return StageLimits(installation.max_workers, min(sizes, default=None))
+
+
+def may_add(worker_id: int, active: Sequence[int], *, places: int, now: datetime) -> bool:
+    """Say whether a worker that holds trades may open further ones.
+
+    Where more workers are active than may hold trades at once, minutes go round among them: out of its own a
+    worker only closes, and once it is flat the place is free for whoever enters first. So nobody keeps a
+    place for ever.
+
+    Args:
+        active: Ids of all active workers, in an order that stays.
+        places: How many may hold trades at once.
+    """
+    if len(active) <= places or worker_id not in active:
+        return True
+    groups = -(-len(active) // places)
+    return active.index(worker_id) // places == int(now.timestamp() // TURN_S) % groups
 
 
 def stage_of(subject: str, stages: Sequence[Stage], reached: Mapping[str, int]) -> Stage:

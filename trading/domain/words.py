@@ -42,7 +42,7 @@ _DENIALS: Mapping[DenialCode, tuple[Stage, str]] = {
     DenialCode.DAILY_LOSS_REACHED: (Stage.ACCOUNT, "The account lost as much today as its limit allows."),
     DenialCode.STAGE_WORKERS: (
         Stage.ACCOUNT,
-        "As many other workers hold trades as the stage of the rollout allows; it waits until one is done.",
+        "The stage of the rollout lets few workers hold trades at once; it waits for its turn.",
     ),
     DenialCode.ACCOUNT_EXPOSURE_FULL: (Stage.ACCOUNT, "The account would have more at risk than its limit."),
     DenialCode.SYMBOL_EXPOSURE_FULL: (Stage.ACCOUNT, "The symbol would have more at risk than its limit."),

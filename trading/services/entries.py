@@ -25,7 +25,7 @@ from trading.domain.risk import (
     TradingState,
     check_entry,
 )
-from trading.domain.rollout import StageLimits
+from trading.domain.rollout import StageLimits, may_add
 from trading.domain.trades import TradeState
 from trading.domain.values import ZERO, trade_key
 from trading.models import Balance, Trade, TradingControl
@@ -253,6 +253,8 @@ def _check(
         free_quote=books.free.get(instrument.quote_asset),
         at_risk=books.at_risk(wish.candle.symbol, instrument.quote_asset),
         other_workers=len(books.open_trades) - (worker_id in books.open_trades),
+        may_add=stage.max_workers is None
+        or may_add(worker_id, desk.roster.active_ids, places=stage.max_workers, now=now),
     )
     limits = EntryLimits(
         max_quote_age_s=desk.limits.max_quote_age_s,

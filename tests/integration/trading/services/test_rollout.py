@@ -141,6 +141,25 @@ def test_one_worker_holds_trades_in_the_first_stage(scene: Scene) -> None:
     assert [trade.worker.name for trade in Trade.objects.all()] == ["older"]
 
 
+def test_out_of_its_minute_a_worker_leaves_the_place_to_the_others(scene: Scene) -> None:
+    older = _small_worker(scene, "BTCUSDT", "older")
+    _small_worker(scene, "LTCUSDT", "younger")
+    turn(scene)
+    config = a_config(
+        strategy="ALWAYS", interval="1m", universe=Universe(symbols=("BTCUSDT", "ETHUSDT")), max_open_trades=5
+    )
+    workers.change_config(older.pk, config, actor=OPERATOR, now=scene.clock())
+    codes = []
+    for _ in range(2):
+        scene.clock.advance(60)
+        scene.quote("ETHUSDT", "50.00", "50.01")
+        decisions = turn(scene, "ETHUSDT").decisions
+        codes.append({decision.symbol: decision.code for decision in decisions}.get("ETHUSDT"))
+
+    assert codes.count("STAGE_WORKERS") == 1
+    assert [trade.worker.name for trade in Trade.objects.all()] == ["older", "older"]
+
+
 def test_a_new_version_begins_small_again(scene: Scene) -> None:
     worker = _small_worker(scene)
     _move_all(scene, 3)
