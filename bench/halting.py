@@ -29,6 +29,8 @@ HALT_LIMIT_S = 2.0
 ROLLBACK_LIMIT_S = 60.0
 CALM_LIMIT_S = 120.0
 OPEN_TRADES = 3
+# Of what is held a rest below a lot's step stays free; from this worth on an order could sell it.
+SMALLEST_NOTIONAL = Decimal(1)
 # An entry under way may still be booked; none may begin.
 AFTERMATH_S = 10.0
 
@@ -106,8 +108,14 @@ def _halt(stack: Stack, receiver: Receiver) -> dict[str, Any]:
         "entries_after_halt": entries,
         "open_trades": len(held),
         "not_protected_at_venue": [
-            symbol for symbol, qty in held.items() if Decimal(covered.get(symbol, "0")) < qty
+            symbol
+            for symbol, (qty, price) in held.items()
+            if (qty - Decimal(covered.get(symbol, "0"))) * price >= SMALLEST_NOTIONAL
         ],
+        "protected_share": {
+            symbol: round(float(Decimal(covered.get(symbol, "0")) / qty), 4)
+            for symbol, (qty, _) in held.items()
+        },
         "incident": {
             "moments_before": len(evidence["before"]),
             "losses": evidence["losses"],
@@ -152,9 +160,9 @@ def _open_trades(stack: Stack) -> int:
     return len(_held(stack))
 
 
-def _held(stack: Stack) -> dict[str, Decimal]:
-    rows = stack.rows("select symbol, qty, protection from trading_trade where state = 'OPEN'")
-    return {symbol: Decimal(qty) for symbol, qty, _ in rows}
+def _held(stack: Stack) -> dict[str, tuple[Decimal, Decimal]]:
+    rows = stack.rows("select symbol, qty, avg_entry_price from trading_trade where state = 'OPEN'")
+    return {symbol: (Decimal(qty), Decimal(price)) for symbol, qty, price in rows}
 
 
 def _text(moment: datetime) -> str:
