@@ -1,10 +1,10 @@
-"""`python -m bench.halting`: bad health halts the real stack, and a rollback brings the last stable state back.
+"""`python -m bench.halting`: bad health halts the real stack; a rollback brings the last stable state back.
 
 A day of health is written into the database, so that the configuration in force is marked stable by the
-product itself. Then the configuration is changed, money is withdrawn while the executions process is dead, and
-the ledger differs: health falls to 60 and stays there. Measured: seconds from the first bad round (less the
-set time) to HALTED, entries after that, what the venue still protects, what the incident holds, and how long
-`manage.py rollback` takes. Prints one JSON object; exit 1 where a bar is missed.
+product itself. Then the configuration is changed, money is withdrawn while the executions process is dead,
+and the ledger differs: health falls to 60 and stays there. Measured: seconds from the first bad round (less
+the set time) to HALTED, entries after that, what the venue still protects, what the incident holds, and how
+long `manage.py rollback` takes. Prints one JSON object; exit 1 where a bar is missed.
 """
 
 from __future__ import annotations

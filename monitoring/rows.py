@@ -189,7 +189,7 @@ def take_over_deliveries(node: str, *, now: datetime) -> list[tuple[Message, str
 
 
 def leave_message(message: Message) -> None:
-    """Leave a message for every channel; the watch sends it within seconds. The same key again is nothing new."""
+    """Leave a message for every channel; the watch sends it within seconds. A known key is nothing new."""
     Delivery.objects.get_or_create(
         key=message.key,
         channel=EVERY_CHANNEL,
