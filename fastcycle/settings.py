@@ -128,7 +128,9 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_COOLOFF_MESSAGE = "Too many wrong passwords. Try again in 15 minutes; manage.py axes_reset opens at once."
+AXES_COOLOFF_MESSAGE = (
+    "Too many wrong passwords. Try again in 15 minutes; manage.py axes_reset opens at once."
+)
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
