@@ -148,7 +148,7 @@ LOGIN_REDIRECT_URL = "/"
 # Hours after a login until the next one is asked for.
 SESSION_COOKIE_AGE = env.whole_number("SESSION_HOURS", default=7 * 24, low=1, high=30 * 24) * 3600
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# Behind a proxy that speaks TLS the site answers, and the cookies travel, only there; on a laptop there is none.
+# Behind a proxy that speaks TLS the site answers, and cookies travel, only there; on a laptop there is none.
 BEHIND_TLS = env.is_yes("BEHIND_TLS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
