@@ -21,6 +21,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.hands import find_process
+from bench.latency import WILLING
 from bench.stack import Stack, running, wait_until
 from tests.support.receiver import Receiver, receiving
 
@@ -35,6 +36,14 @@ SMALLEST_NOTIONAL = Decimal(1)
 AFTERMATH_S = 10.0
 
 
+# Holds what it buys, so that there is something to protect when everything halts.
+HOLDER = (
+    *("--strategy", "DIP_REVERSION", "--symbols", "BTCUSDT,ETHUSDT,SOLUSDT,XRPUSDT", "--interval", "1s"),
+    *("--trade-notional", "50", "--take-profit-bps", "2000", "--stop-loss-bps", "2000"),
+    *("--max-spread-bps", "100", *(part for each in WILLING for part in ("--param", each))),
+)
+
+
 def measure() -> dict[str, Any]:
     """Run the whole story once and give its figures."""
     with receiving() as receiver:
@@ -43,10 +52,11 @@ def measure() -> dict[str, Any]:
             _settle(stack)
             _prove(stack)
             stack.manage("worker", "stop", "Starter trends")
+            stack.create_worker("holder", *HOLDER)
             stack.manage("limits", "set", "--quote", "USDT", "--max-exposure", "4000")
             wait_until(lambda: _open_trades(stack) >= OPEN_TRADES, limit_s=CALM_LIMIT_S)
             halted = _halt(stack, receiver)
-            return {"halt": halted, "rollback": _roll_back(stack)}
+            return {"halt": halted, "rollback": _roll_back(stack), "incidents": _incidents(stack)}
 
 
 def _settle(stack: Stack) -> None:
@@ -156,6 +166,10 @@ def _roll_back(stack: Stack) -> dict[str, Any]:
     }
 
 
+def _incidents(stack: Stack) -> list[str]:
+    return [cause for (cause,) in stack.rows("select cause from trading_incident order by id")]
+
+
 def _open_trades(stack: Stack) -> int:
     return len(_held(stack))
 
@@ -186,6 +200,8 @@ def main() -> int:
         and len(halt["told"]) == 1
         and rollback["command_s"] < ROLLBACK_LIMIT_S
         and not rollback["differences_afterwards"]
+        and rollback["trading"] == "ACTIVE"
+        and halt["open_trades"] >= OPEN_TRADES
     )
     return 0 if is_fine else 1
 
