@@ -52,8 +52,8 @@ VALUES = {
 HEAD = """# Who may what
 
 Written by `tests/integration/fastcycle/test_permissions.py`, which tries each line as each role and fails
-where this page says something else. *yes*: let through. *no*: refused (403, or not offered). *login*: sent to the
-login. *–*: there is nothing to answer. `/metrics` asks for its token instead of a login.
+where this page says something else. *yes*: let through. *no*: refused (403, or not offered). *login*: sent
+to the login. *–*: there is nothing to answer. `/metrics` asks for its token instead of a login.
 
 | role | how |
 |---|---|
