@@ -55,7 +55,12 @@ SECRET_FILES = [
         *sorted(SECRETS_DIR.glob("*")),
         *(
             Path(env.text(name))
-            for name in ("SECRET_KEY_FILE", "BINANCE_API_KEY_FILE", "BINANCE_API_SECRET_FILE")
+            for name in (
+                "SECRET_KEY_FILE",
+                "DATABASE_URL_FILE",
+                "BINANCE_API_KEY_FILE",
+                "BINANCE_API_SECRET_FILE",
+            )
             if env.text(name)
         ),
         Path(env.text("BINANCE_PRIVATE_KEY_FILE")),
@@ -292,7 +297,7 @@ MEDIA_ROOT = FASTCYCLE_HOME / "media"
 
 
 def _database() -> dict[str, Any]:
-    url = env.text("DATABASE_URL") or f"sqlite:///{FASTCYCLE_HOME / 'fastcycle.sqlite3'}"
+    url = env.secret("DATABASE_URL") or f"sqlite:///{FASTCYCLE_HOME / 'fastcycle.sqlite3'}"
     try:
         database: dict[str, Any] = dict(dj_database_url.parse(url))
     except (ValueError, dj_database_url.ParseError) as error:
