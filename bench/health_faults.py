@@ -2,8 +2,8 @@
 
 For each fault: health at its lowest, the points that its code took, the messages that came, and the seconds
 from the fault to the first of them. A fault is told once and within five seconds of being one, or the row
-says otherwise. Not every fault can be made here: what needs hours (growth of memory) or another machine is left to
-the tests of the rules. Needs the right to mount a file system in memory.
+says otherwise. Not every fault can be made here: what needs hours (growth of memory) or another machine is
+left to the tests of the rules. Needs the right to mount a file system in memory.
 """
 
 from __future__ import annotations
