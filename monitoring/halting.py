@@ -9,7 +9,7 @@ flaps, dips for seconds or starts up halts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -63,34 +63,45 @@ class Judge:
 
     patience: Patience = Patience()
     _since: dict[str, datetime] = field(default_factory=dict)
+    _lost_since: dict[str, datetime] = field(default_factory=dict)
     _last_at: datetime | None = None
 
     def step(self, health: Health, *, now: datetime) -> Verdict | None:
         """Take one round; give a verdict for as long as there is a reason to halt."""
         if self._last_at is not None and not timedelta(0) <= now - self._last_at <= LONGEST_ROUND:
             self._since.clear()
+            self._lost_since.clear()
         self._last_at = now
-        found = {kind: (limit_s, loss) for kind, limit_s, loss in self._reasons(health)}
+        found = {kind: (limit_s, losses) for kind, limit_s, losses in self._reasons(health)}
         self._since = {kind: self._since.get(kind, now) for kind in found}
-        for kind, (limit_s, loss) in found.items():
+        names = map(_name, health.losses)
+        self._lost_since = {name: self._lost_since.get(name, now) for name in names}
+        for kind, (limit_s, losses) in found.items():
             held_s = (now - self._since[kind]).total_seconds()
             if held_s >= limit_s:
-                return Verdict(self._cause(kind, limit_s, loss), held_s)
+                return Verdict(self._cause(kind, limit_s, losses), held_s)
         return None
 
-    def _reasons(self, health: Health) -> Iterator[tuple[str, float, Loss]]:
-        """Give what is a reason in this round, the gravest first: its kind, its limit, its worst loss."""
+    def _reasons(self, health: Health) -> Iterator[tuple[str, float, Sequence[Loss]]]:
+        """Give what is a reason in this round, the gravest first: its kind, its limit, its losses."""
         critical = [loss for loss in health.losses if loss.code in CRITICAL]
         if critical:
-            yield "critical error", self.patience.critical_s, critical[0]
+            yield "critical error", self.patience.critical_s, critical
         faults = [loss for loss in health.losses if loss.code not in OUTAGES]
         if rules.score_of(faults) < self.patience.below:
-            yield "health", self.patience.fault_s, faults[0]
+            yield "health", self.patience.fault_s, faults
         if health.score < self.patience.below:
-            yield "outage", self.patience.outage_s, health.losses[0]
+            yield "outage", self.patience.outage_s, health.losses
 
-    def _cause(self, kind: str, limit_s: float, loss: Loss) -> str:
-        name = f"{loss.code}:{loss.subject}" if loss.subject else loss.code
+    def _cause(self, kind: str, limit_s: float, losses: Sequence[Loss]) -> str:
+        """Name the worst loss that was there all the time: one that just came is no new cause."""
+        since = self._since[kind]
+        lasting = [name for name in map(_name, losses) if self._lost_since[name] <= since]
+        name = lasting[0] if lasting else "changing causes"
         if kind == "critical error":
             return f"critical error for {limit_s:g} s: {name}"
         return f"health below {self.patience.below} for {limit_s:g} s: {name}"
+
+
+def _name(loss: Loss) -> str:
+    return f"{loss.code}:{loss.subject}" if loss.subject else loss.code

@@ -40,6 +40,26 @@ def test_a_fault_halts_after_its_seconds() -> None:
     assert found[1].cause == "health below 70 for 60 s: LEDGER_DIFFERS"
 
 
+def test_what_comes_on_top_is_no_new_cause() -> None:
+    worse = _bad(Loss("QUEUE_LAG", 40, 50, "queue"), LEDGER.losses[0])
+    judge = Judge(PATIENCE)
+    assert _first_verdict(judge, [LEDGER] * 60) is None
+
+    verdict = judge.step(worse, now=START + timedelta(seconds=60))
+
+    assert verdict is not None
+    assert verdict.cause == "health below 70 for 60 s: LEDGER_DIFFERS"
+
+
+def test_causes_that_take_turns_are_told_as_such() -> None:
+    disk = _bad(Loss("DISK_FREE", 40, 60, "disk"))
+
+    found = _first_verdict(Judge(PATIENCE), [LEDGER, disk] * 31)
+
+    assert found is not None
+    assert found[1].cause == "health below 70 for 60 s: changing causes"
+
+
 def test_an_outage_may_last_longer() -> None:
     found = _first_verdict(Judge(PATIENCE), [FEED] * 601)
 
