@@ -34,6 +34,8 @@ CALM_LIMIT_S = 120.0
 AFTER_S = 9.0
 SAMPLE_S = 11.0
 SETTLE_S = 5.0
+# The beginnings of messages that raise an alarm; reports and ends of alerts come the same way.
+RAISED = ("[CRITICAL]", "[WARNING]", "[HALTED]")
 # DISK_FREE loses from 2000 MB free on; the home folder is to have little more.
 DISK_SIZE_MB = 2700
 # Their strikes ask the product for a reconcile first; the fault is there when they return.
@@ -114,7 +116,7 @@ def _measure(fault: Fault, stack: Stack, receiver: Receiver) -> Outcome:
         while time.time() < wait_s:
             time.sleep(0.05)
     time.sleep(AFTER_S)
-    receipts = [each for each in receiver.receipts[heard:] if "[OVER]" not in each.body["title"]]
+    receipts = [each for each in receiver.receipts[heard:] if each.body["title"].startswith(RAISED)]
     titles = [receipt.body["title"] for receipt in receipts]
     told_after_s = round(receipts[0].at_s - began_s, 2) if receipts else None
     is_in_time = told_after_s is not None and told_after_s - fault.begins_s < TELL_LIMIT_S

@@ -191,7 +191,7 @@ def _held(stack: Stack) -> list[int]:
 
 @contextmanager
 def hungry_process(stack: Stack) -> Iterator[None]:
-    """Let a process that speaks as the analyst take memory, until the stack ends; the analyst stands still."""
+    """Let a process that speaks as the analyst take memory until the stack ends; the analyst stands still."""
     client = redis.Redis(unix_socket_path=str(stack.home / "redis" / "redis.sock"))
     psutil.Process(_pid(stack, "analyst")).suspend()
     held = bytearray(os.urandom(MIB)) * HOG_MB
