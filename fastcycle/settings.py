@@ -273,9 +273,13 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+# What packages load wherever it is installed, and nobody here uses: six megabytes of `web`, for Twisted to
+# serve TLS itself and for a protocol of autobahn's.
+UNUSED_MODULES = ["OpenSSL", "service_identity", "cbor2"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # Django-unfold loads its driver wherever one is installed: nine megabytes that nobody would use.
-    sys.modules.setdefault("psycopg", None)  # type: ignore[arg-type]  # None is how an import is refused
+    UNUSED_MODULES.append("psycopg")  # nine megabytes, by django-unfold
+for _unused in UNUSED_MODULES:
+    sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]  # None is how an import is refused
 
 # ---------------------------------------------------------------------------------------------- Redis
 
