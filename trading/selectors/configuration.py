@@ -11,11 +11,16 @@ from trading.domain.rollout import DEFAULT_STAGES, Stage
 from trading.domain.values import to_text
 from trading.domain.workers import WorkerState
 from trading.models import AccountLimit, BlacklistEntry, ConfigSnapshot, RolloutStage
+from trading.selectors.prepared import Prepared
 from trading.selectors.workers import config_to_json, get_config, list_workers
 
 AMOUNT_FIELDS = ("trade_notional", "budget")
 CRON_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")
 LIMIT_FIELDS = ("max_exposure", "max_symbol_exposure", "max_daily_loss")
+# Read for every entry, under the account's lock.
+_STAGES: Prepared[Stage] = Prepared(
+    lambda: RolloutStage.objects.order_by("number").values_list(*Stage.__dataclass_fields__), Stage
+)
 
 
 def read_configuration() -> Configuration:
@@ -34,11 +39,7 @@ def read_configuration() -> Configuration:
 
 def list_stages() -> list[Stage]:
     """Give the stages of a rollout, lowest first: the operator's, or the ones that come with the program."""
-    rows = [
-        Stage(row.number, row.name, row.max_workers, row.max_trade_notional, row.min_hours, row.min_health)
-        for row in RolloutStage.objects.order_by("number")
-    ]
-    return rows or list(DEFAULT_STAGES)
+    return _STAGES.rows() or list(DEFAULT_STAGES)
 
 
 def stage_to_json(stage: Stage) -> dict[str, Any]:
