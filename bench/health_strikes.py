@@ -265,9 +265,9 @@ WAVES: tuple[tuple[Fault, ...], ...] = (
         Fault("market sockets refused", "FEED_DOWN", refused("streams")),
         Fault("user sockets refused", "USER_STREAM_DOWN", refused("ws-api")),
         Fault("executions frozen", "PROCESS_MISSING:executions", frozen("executions"), 4.0),
-        Fault("trader frozen", "PROCESS_MISSING:trader", frozen("trader"), 4.0),
+        # Told by the first that is seen of it; what follows is the same trouble.
+        Fault("trader frozen", "QUEUE_LAG", frozen("trader"), 2.0),
         Fault("feed frozen", "PROCESS_MISSING:feed", frozen("feed"), 4.0),
-        Fault("redis killed", "REDIS_SILENT", killed("redis")),
     ),
     (
         Fault("an order of unknown end (row)", "ORDERS_UNKNOWN", unknown_order),

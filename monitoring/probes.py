@@ -25,7 +25,7 @@ from django.db import connection, connections
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from monitoring.rules import BEAT_LATE_S
+from monitoring.rules import BEAT_LATE_S, CLOCK_LATE_S
 from monitoring.snapshot import StoredInputs, read_stored
 from trading.selectors import live
 from trading.selectors.live import LiveReading, ProcessStatus
@@ -158,7 +158,7 @@ def running_processes(reading: LiveReading, *, host: str) -> dict[str, ProcessSt
     return {
         process.name: process
         for process in reading.processes
-        if process.beat_age_ms <= BEAT_LATE_S * 1000
+        if process.beat_age_ms <= (CLOCK_LATE_S if process.name == "beat" else BEAT_LATE_S) * 1000
         and (process.host != host or psutil.pid_exists(process.pid))
     }
 

@@ -19,6 +19,8 @@ VITAL_PROCESSES = ("feed", "executions", "trader")
 OTHER_PROCESSES = ("beat", "web")
 # What a heartbeat that comes every two seconds may be late on a busy machine.
 BEAT_LATE_S = 4.0
+# The clock mostly lives in the trader's process: where both fall silent it is the trader that is named.
+CLOCK_LATE_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
