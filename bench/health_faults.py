@@ -120,7 +120,8 @@ def _measure(fault: Fault, stack: Stack, receiver: Receiver) -> Outcome:
     titles = [receipt.body["title"] for receipt in receipts]
     told_after_s = round(receipts[0].at_s - began_s, 2) if receipts else None
     is_in_time = told_after_s is not None and told_after_s - fault.begins_s < TELL_LIMIT_S
-    is_fine = len(titles) == 1 and fault.code in titles[0] and is_in_time
+    is_named = len(titles) == 1 and titles[0].partition(" ")[2] in fault.code.split("|")
+    is_fine = is_named and is_in_time
     return Outcome(fault.name, fault.code, called_s, 100, 0, fault.begins_s, told_after_s, titles, is_fine)
 
 
@@ -135,8 +136,8 @@ def _lowest(stack: Stack, outcome: Outcome) -> tuple[int, int]:
     )
     query = "select score_min, losses from monitoring_healthsample where span_s = 10 and at >= ? and at < ?"
     rows = stack.rows(query, begin, end)
-    code = outcome.code.partition(":")[0]
-    points = max((json.loads(losses).get(code, 0) for _, losses in rows), default=0)
+    codes = [code.partition(":")[0] for code in outcome.code.split("|")]
+    points = max((json.loads(losses).get(code, 0) for _, losses in rows for code in codes), default=0)
     return min((score for score, _ in rows), default=100), points
 
 
