@@ -136,16 +136,14 @@ def _ago(seconds: float) -> str:
 @contextmanager
 def damaged_ledger(stack: Stack) -> Iterator[None]:
     """Let the ledger say less than the venue holds, and reconcile; then mend it and reconcile again."""
-    change = "update trading_balance set ledger = cast(cast(ledger as real) + ? as text) where asset = 'BNB'"
-    stack.tell_venue("/paper/control", {"deposit": {"asset": "BNB", "amount": "1"}})
-    held = "select 1 from trading_balance where asset = 'BNB' and cast(ledger as real) >= 1"
-    wait_until(lambda: bool(stack.rows(held)), limit_s=10)
-    _write(stack, change, -1)
-    stack.manage("reconcile", "--json")
+    change = "update trading_balance set ledger = cast(cast(ledger as real) + ? as text) where asset = 'USDT'"
+    _write(stack, change, -5)
+    if json.loads(stack.manage("reconcile", "--json"))["clean"]:
+        raise SystemExit("the ledger agrees in spite of the damage")
     try:
         yield
     finally:
-        _write(stack, change, 1)
+        _write(stack, change, 5)
         stack.manage("reconcile", "--json")
 
 
