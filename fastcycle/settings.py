@@ -319,9 +319,13 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+# What packages load wherever it is installed, and nobody here uses: six megabytes of `web`, for Twisted to
+# serve TLS itself and for a protocol of autobahn's.
+UNUSED_MODULES = ["OpenSSL", "service_identity", "cbor2"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # Django-unfold loads its driver wherever one is installed: nine megabytes that nobody would use.
-    sys.modules.setdefault("psycopg", None)  # type: ignore[arg-type]  # None is how an import is refused
+    UNUSED_MODULES.append("psycopg")  # nine megabytes, by django-unfold
+for _unused in UNUSED_MODULES:
+    sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]  # None is how an import is refused
 
 # ---------------------------------------------------------------------------------------------- Redis
 
@@ -391,6 +395,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
+# Celery would close the thread's database connection before and after every task: a turn would open the file,
+# set it up, read its schema and put every statement together anew. Broken ones are looked for instead, see
+# trading.management.supervisor.celery_worker.
+CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1

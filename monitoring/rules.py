@@ -120,7 +120,8 @@ class HouseInputs:
 
     `queue_lag_s` is how long the oldest task of the trading queue has been waiting, `clock_skew_ms` our clock
     against the venue's, `memory_mb` the sum of PSS over the stack on this machine. `exceptions` and
-    `restarts` count the last ten minutes.
+    `restarts` count the last ten minutes; `cache_hit_ratio` is the part of their price questions that the
+    cache answered.
     """
 
     queue_lag_s: float | None = None
@@ -133,6 +134,7 @@ class HouseInputs:
     drawdown: float | None = None
     exceptions: int | None = None
     restarts: int | None = None
+    cache_hit_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

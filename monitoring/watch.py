@@ -290,7 +290,7 @@ def figures_of(inputs: rules.HealthInputs, shared: probes.Shared | None) -> dict
         "error_ratio": inputs.error_ratio,
         "requests_1m": api.requests_1m if api else None,
         "latency_ms": api.latency_ms if api else None,
-        "cache_hit_ratio": shared.reading.cache_hit_ratio if shared else None,
+        "cache_hit_ratio": house.cache_hit_ratio,
         "blocked_s": inputs.blocked_s,
         "queue_lag_s": house.queue_lag_s,
         "queue_length": house.queue_length,
