@@ -189,9 +189,8 @@ def _held(stack: Stack) -> list[int]:
 
 @contextmanager
 def hungry_process(stack: Stack) -> Iterator[None]:
-    """Let a process that speaks as the analyst take memory until the stack ends; the analyst stands still."""
+    """Let a process that says it is the analyst take memory until the stack ends."""
     client = redis.Redis(unix_socket_path=str(stack.home / "redis" / "redis.sock"))
-    psutil.Process(_pid(stack, "analyst")).suspend()
     held = bytearray(os.urandom(MIB)) * HOG_MB
 
     def beat() -> None:
@@ -252,7 +251,6 @@ WAVES: tuple[tuple[Fault, ...], ...] = (
         Fault(
             "market sockets silent", "PRICE_AGE|FEED_DOWN", venue("silent-connection", which="market"), 2.0
         ),
-        Fault("executions killed", "PROCESS_MISSING:executions", killed("executions")),
         Fault("database takes no writes", "DATABASE_READ_ONLY", locked_database),
         Fault("trader killed", "PROCESS_MISSING:trader", killed("trader")),
         Fault("feed killed", "PROCESS_MISSING:feed", killed("feed")),
@@ -265,7 +263,6 @@ WAVES: tuple[tuple[Fault, ...], ...] = (
         Fault("ledger damaged", "LEDGER_DIFFERS", damaged_ledger),
         Fault("market sockets refused", "FEED_DOWN", refused("streams")),
         Fault("user sockets refused", "USER_STREAM_DOWN", refused("ws-api")),
-        Fault("executions frozen", "PROCESS_MISSING:executions", frozen("executions"), 4.0),
         # Told by the first that is seen of it; what follows is the same trouble.
         Fault("trader frozen", "QUEUE_LAG|PROCESS_MISSING:trader", frozen("trader"), 2.0),
         Fault("feed frozen", "PROCESS_MISSING:feed", frozen("feed"), 4.0),
