@@ -32,11 +32,11 @@ PAGE_HEAD = """# Faults, health and the operator's channel
 
 Written by `python -m bench.health_faults --write`: each fault is made on a whole stack (`manage.py up`, paper
 venue, starter workers trading), a webhook receives what the product sends. *Told after* is the time from the
-fault to the receipt; the bar is one message within five seconds of its being a fault. By design some need a
-while to be one: a heartbeat is late after 4 s, a socket silent after a while, what others use of the budget is
-told by the venue with the next answer, memory is measured every 4 s. *Health fell to* counts what else was
-lost at that time too, also by the fault before. Rows marked *(row)* were written into the database, because the
-product mends the real thing sooner than it could be told.
+fault to the receipt; the bar is one message within five seconds of its being a fault. By design some need
+a while to be one: a heartbeat is late after 4 s, a socket silent after a while, what others use of the budget
+is told by the venue with the next answer, memory is measured every 4 s. *Health fell to* counts what else was
+lost at that time too, also by the fault before. Rows marked *(row)* were written into the database, because
+the product mends the real thing sooner than it could be told.
 
 {fine} of {number} were told once and in time.
 """
