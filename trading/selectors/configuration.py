@@ -17,10 +17,6 @@ from trading.selectors.workers import config_to_json, get_config, list_workers
 AMOUNT_FIELDS = ("trade_notional", "budget")
 CRON_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")
 LIMIT_FIELDS = ("max_exposure", "max_symbol_exposure", "max_daily_loss")
-# Read for every entry, under the account's lock.
-_STAGES: Prepared[Stage] = Prepared(
-    lambda: RolloutStage.objects.order_by("number").values_list(*Stage.__dataclass_fields__), Stage
-)
 
 
 def read_configuration() -> Configuration:
@@ -40,6 +36,15 @@ def read_configuration() -> Configuration:
 def list_stages() -> list[Stage]:
     """Give the stages of a rollout, lowest first: the operator's, or the ones that come with the program."""
     return _STAGES.rows() or list(DEFAULT_STAGES)
+
+
+# Asked before every entry.
+_STAGES: Prepared[Stage] = Prepared(
+    lambda: RolloutStage.objects.order_by("number").values_list(
+        "number", "name", "max_workers", "max_trade_notional", "min_hours", "min_health"
+    ),
+    Stage,
+)
 
 
 def stage_to_json(stage: Stage) -> dict[str, Any]:

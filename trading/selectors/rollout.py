@@ -18,6 +18,7 @@ from trading.domain.rollout import (
 from trading.domain.values import to_text
 from trading.models import Rollout, Worker, WorkerVersion
 from trading.selectors.configuration import list_stages
+from trading.selectors.prepared import Prepared
 from trading.selectors.workers import list_workers
 
 
@@ -52,12 +53,18 @@ def stage_limits(versions: Iterable[WorkerVersion]) -> dict[int, StageLimits]:
     }
     stages = list_stages()
     named = {INSTALLATION}.union(*subjects.values())
-    reached = dict(Rollout.objects.filter(subject__in=named).values_list("subject", "stage"))
+    reached = {subject: stage for subject, stage in _REACHED.rows() if subject in named}
     installation = stage_of(INSTALLATION, stages, reached)
     return {
         pk: limits_of(installation, (stage_of(each, stages, reached) for each in pair))
         for pk, pair in subjects.items()
     }
+
+
+# A row a version that moved on: read whole, because it is asked before every entry.
+_REACHED: Prepared[tuple[str, int]] = Prepared(
+    lambda: Rollout.objects.values_list("subject", "stage"), lambda subject, stage: (subject, stage)
+)
 
 
 def subject_titles(workers: Iterable[Worker]) -> dict[str, str]:

@@ -110,10 +110,10 @@ def _table(people: dict[str, Client]) -> list[str]:
     found: dict[tuple[str, str, str], list[str]] = {}
     for name, route, address in sorted(_addresses(), key=lambda each: each[1]):
         for method in ("GET", "POST"):
-            answers = [_try(people[role], method, address) for role in ROLES]
-            if set(answers) != {"–"}:
+            tried = [_try(people[role], method, address) for role in ROLES]
+            if set(tried) != {"–"}:
                 app, model, rest = _parts(name, route)
-                found.setdefault((f"{app}{rest}", method, " | ".join(answers)), []).append(model)
+                found.setdefault((f"{app}{rest}", method, " | ".join(tried)), []).append(model)
     lines = []
     for (route, method, said), models in found.items():
         of_models = f" of {', '.join(dict.fromkeys(models))}" if models[0] else ""
