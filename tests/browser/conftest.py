@@ -10,17 +10,23 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.stack import Stack, running
-from tests.support.browser import DESKTOP, FLAGS, LIMIT_MS, PHONE, Visitor, find_chromium, visit
+from tests.support.browser import DESKTOP, FLAGS, LIMIT_MS, PHONE, Profiles, Visitor, find_chromium
 
 
 class Opening(Protocol):
     """Opens a path at a size, logged in."""
 
     def __call__(
-        self, path: str = "/", *, size: tuple[int, int] = DESKTOP, wait: bool = True, **options: Any
+        self,
+        path: str = "/",
+        *,
+        size: tuple[int, int] = DESKTOP,
+        prepare: Callable[[Page], None] = ...,
+        wait: bool = True,
+        is_fresh: bool = False,
     ) -> Visitor: ...
 
 
@@ -40,8 +46,8 @@ def origin(stack: Stack) -> str:
     return f"http://127.0.0.1:{stack.port}"
 
 
-# The browser ends with each file: its event loop must not be left to tests that have one of their own.
-@pytest.fixture(scope="module")
+# The browser ends with this package: its event loop must not be left to tests that have one of their own.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """A running browser."""
     program = find_chromium()
@@ -53,7 +59,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def cookies(chromium: Browser, stack: Stack, origin: str) -> list[dict[str, str]]:
     """What the browser holds after the operator logged in with the password that was printed."""
     said = (stack.home / "said.txt").read_text(encoding="utf-8")
@@ -72,15 +78,26 @@ def cookies(chromium: Browser, stack: Stack, origin: str) -> list[dict[str, str]
     return held
 
 
+@pytest.fixture(scope="package")
+def profiles(chromium: Browser, origin: str, cookies: list[dict[str, str]]) -> Profiles:
+    """The profiles of the operator: one a screen, whose cache is warm after the first page, or a new one."""
+    return Profiles(chromium, origin, cookies)
+
+
 @pytest.fixture
-def open_page(chromium: Browser, origin: str, cookies: list[dict[str, str]]) -> Iterator[Opening]:
+def open_page(profiles: Profiles) -> Iterator[Opening]:
     """Open pages; in the end none of them may have complained or asked another site."""
     visitors: list[Visitor] = []
 
     def open_one(
-        path: str = "/", *, size: tuple[int, int] = DESKTOP, wait: bool = True, **options: Any
+        path: str = "/",
+        *,
+        size: tuple[int, int] = DESKTOP,
+        prepare: Callable[[Page], None] = lambda page: None,
+        wait: bool = True,
+        is_fresh: bool = False,
     ) -> Visitor:
-        visitor = visit(chromium, origin, size=size, cookies=cookies, **options)
+        visitor = profiles.visit(size=size, prepare=prepare, is_fresh=is_fresh)
         visitors.append(visitor)
         visitor.page.goto(path)
         if wait:
@@ -90,7 +107,7 @@ def open_page(chromium: Browser, origin: str, cookies: list[dict[str, str]]) -> 
     yield open_one
     complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
     for visitor in visitors:
-        visitor.context.close()
+        visitor.leave()
     assert not complaints
 
 

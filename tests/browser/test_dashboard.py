@@ -23,12 +23,13 @@ TRADE_LIMIT_MS = 30_000
 
 
 def hold(visitor: Visitor, name: str) -> None:
-    """Hold a button down with the mouse for as long as it asks."""
+    """Hold a button down with the mouse for as long as it asks; a fresh page's clock is moved on for it."""
     box = visitor.page.get_by_role("button", name=name).bounding_box()
     assert box is not None
     visitor.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visitor.page.clock.install()
     visitor.page.mouse.down()
-    visitor.page.wait_for_timeout(HELD_MS)
+    visitor.page.clock.fast_forward(HELD_MS)
     visitor.page.mouse.up()
 
 
@@ -61,7 +62,7 @@ def test_the_page_answers_the_three_questions_and_fits_the_screen(
 def test_a_trade_is_sold_by_holding_the_button(
     open_page: Opening, size: tuple[int, int], stack: Stack, trading: None
 ) -> None:
-    visitor = open_page(size=size)
+    visitor = open_page(size=size, is_fresh=True)
     key = held_trade(visitor).first.get_attribute("data-key") or ""
     card = visitor.page.locator(f"[data-key={key}]")
 
@@ -87,7 +88,7 @@ def test_a_short_press_does_nothing(open_page: Opening, stack: Stack, trading: N
 def test_the_kill_switch_needs_a_hold_and_two_screens_see_it(
     open_page: Opening, size: tuple[int, int], trading: None
 ) -> None:
-    visitor, other = open_page(size=size), open_page(size=DESKTOP)
+    visitor, other = open_page(size=size, is_fresh=True), open_page(size=DESKTOP)
     visitor.page.get_by_role("button", name="Stop…").click()
     visitor.screenshot("kill")
 
@@ -110,7 +111,7 @@ def test_keys_alone_stop_trading_and_a_screen_reader_presses_twice(open_page: Op
     visitor.page.get_by_role("button", name="2. Cancel entries").focus()
 
     visitor.page.keyboard.down("Enter")
-    visitor.page.wait_for_timeout(HELD_MS)
+    expect(visitor.page.get_by_text("Let go to do it")).to_be_visible()
     visitor.page.keyboard.up("Enter")
 
     expect(visitor.page.locator("#control")).to_contain_text("halted")
@@ -130,7 +131,7 @@ def test_a_worker_is_stopped_started_drained_and_deleted(
         "--trade-notional", "20", "--budget", "20", "--take-profit-bps", "50", "--stop-loss-bps", "50",
         "--max-hold-s", "600",
     )  # fmt: skip
-    visitor = open_page(size=size)
+    visitor = open_page(size=size, is_fresh=True)
     row = visitor.page.locator(".worker", has_text=name)
 
     for press, chip in (("Stop", "stopped"), ("Start", "active"), ("Drain", "draining")):
@@ -165,7 +166,7 @@ def test_what_is_pressed_stays_while_prices_move(open_page: Opening, trading: No
     before = visitor.page.locator("#prices").inner_text()
 
     expect(visitor.page.locator("#prices")).not_to_have_text(before)
-    visitor.page.wait_for_timeout(300)
+    visitor.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     assert visitor.page.evaluate("window.pressed === document.activeElement || !window.pressed.isConnected")
 
@@ -220,7 +221,7 @@ def test_a_cut_line_comes_back_without_a_reload_and_nothing_is_lost(
 
 def test_a_line_that_went_silent_is_given_up_and_opened_anew(open_page: Opening) -> None:
     line = Line()
-    visitor = open_page(prepare=line.prepare)
+    visitor = open_page(prepare=line.prepare, is_fresh=True)
     line.is_silent = True
     visitor.page.clock.install()
 

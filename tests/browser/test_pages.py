@@ -52,7 +52,7 @@ def test_our_pages_keep_nobody_out(open_page: Opening, trading: None, name: str)
 
 
 def test_login_and_admin_keep_nobody_out(open_page: Opening) -> None:
-    visitor = open_page("/admin/", size=PHONE, wait=False)
+    visitor = open_page("/admin/", size=PHONE, wait=False, is_fresh=True)
     standard = {"runOnly": AXE["runOnly"][:-1]}  # landmarks are those of the admin's own frame
 
     assert in_both_lights(visitor.page, standard) == []
