@@ -74,7 +74,7 @@ class Visitor:
 
 
 class Profiles:
-    """The operator's profiles, logged in. One a screen is kept, as a person keeps hers; a fresh one is alone."""
+    """Profiles of the operator, logged in: one a screen is kept, as people do; a fresh one stands alone."""
 
     def __init__(self, browser: Browser, origin: str, cookies: list[dict[str, str]]) -> None:
         self._browser = browser
