@@ -19,6 +19,7 @@ from typing import Any
 from celery import current_app, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
+from django.db import close_old_connections
 from setproctitle import setproctitle
 
 from trading.management.supervisor.children import CRASHED
@@ -70,6 +71,7 @@ def run_worker(
             clock.run_beside(on_end=lambda: leave(CRASHED))
 
     signals.worker_ready.connect(on_ready)
+    signals.task_prerun.connect(_mend_connections)
     worker = make_worker(name=name, queue=queue, threads=threads)
     worker.start()
     if heartbeat is not None:
@@ -110,6 +112,11 @@ def make_worker(*, name: str, queue: str, threads: int) -> Any:
         without_heartbeat=True,
         quiet=True,
     )
+
+
+def _mend_connections(**_kwargs: Any) -> None:
+    """Close the thread's database connection where it broke; the next statement opens another one."""
+    close_old_connections()
 
 
 def leave_logging(**_kwargs: Any) -> None:

@@ -1,6 +1,7 @@
 """What nobody tells: a sale in doubt leaves its position covered; a resting order that is gone is missed."""
 
 from decimal import Decimal
+from unittest.mock import Mock
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.support.trading import a_worker, always, assert_ledger_agrees, prepar
 from trading.domain.ports import Venue, VenueUncertain
 from trading.domain.trades import ExitReason
 from trading.models import Order, Trade
-from trading.services import cycle, upkeep
+from trading.services import cycle, protection, upkeep
 from trading.services.exits import exit_trade
 from trading.services.submit import Answer, Recorded, send
 
@@ -37,16 +38,16 @@ def _lose_the_sale(scene: Scene, *, is_executed: bool) -> Trade:
         scene.venue.lose_replies = 1
     else:
         scene.venue.lose_requests = 1
-    trade = Trade.objects.get()
+    trade = Trade.objects.get(symbol="BTCUSDT")
     exit_trade(trade.pk, ExitReason.MANUAL, desk=scene.desk)
     assert Order.objects.get(role="EXIT").status == "SUBMITTED"
     return trade
 
 
-def _rounds(scene: Scene, seconds: float) -> None:
+def _rounds(scene: Scene, seconds: float, *, bid: str = "100.00", ask: str = "100.01") -> None:
     for _ in range(round(seconds)):
         scene.clock.advance(1.0)
-        scene.quote("BTCUSDT", "100.00", "100.01")
+        scene.quote("BTCUSDT", bid, ask)
         upkeep.run(desk=scene.desk)
 
 
@@ -63,6 +64,46 @@ def test_a_position_whose_sale_never_arrived_is_covered_before_the_sale_is_given
     trade.refresh_from_db()
     assert (trade.state, trade.exit_reason) == ("CLOSED", "MANUAL")
     assert_ledger_agrees(scene)
+
+
+@pytest.mark.parametrize(("bid", "ask"), [("98.00", "98.01"), ("102.00", "102.01")], ids=["stop", "target"])
+def test_a_position_in_doubt_beyond_its_prices_is_sold_before_the_sale_is_given_up(
+    scene: Scene, bid: str, ask: str
+) -> None:
+    trade = _lose_the_sale(scene, is_executed=False)
+
+    _rounds(scene, 4, bid=bid, ask=ask)
+
+    trade.refresh_from_db()
+    assert trade.state == "CLOSING"
+    assert trade.unprotected_since is None
+    sales = Order.objects.filter(role="EXIT").order_by("id")
+    assert [order.status for order in sales] == ["SUBMITTED", "FILLED"]
+    assert not Order.objects.filter(status="REJECTED").exists()
+    _rounds(scene, 30, bid=bid, ask=ask)
+    trade.refresh_from_db()
+    assert (trade.state, trade.exit_reason) == ("CLOSED", "MANUAL")
+    assert_ledger_agrees(scene)
+
+
+def test_positions_in_doubt_share_one_look_at_the_balances(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.quote("ETHUSDT", "50.00", "50.01")
+    a_worker(scene, "ETHUSDT", name="second")
+    turn(scene, "ETHUSDT")
+    scene.engine.execute("openOrders.cancelAll", {"symbol": "ETHUSDT"})
+    _lose_the_sale(scene, is_executed=False)
+    scene.venue.lose_requests = 1
+    exit_trade(Trade.objects.get(symbol="ETHUSDT").pk, ExitReason.MANUAL, desk=scene.desk)
+    scene.clock.advance(3)
+    balances = Mock(wraps=scene.venue.balances)
+    monkeypatch.setattr(scene.venue, "balances", balances)
+
+    upkeep.run(desk=scene.desk)
+
+    assert [trade.is_protected for trade in Trade.objects.all()] == [True, True]
+    assert balances.call_count == 1
 
 
 def test_a_position_whose_sale_was_executed_is_not_covered_again(scene: Scene) -> None:
@@ -91,6 +132,27 @@ def test_nothing_is_placed_in_doubt_while_the_balance_does_not_add_up(
 
     assert Order.objects.count() == orders
     assert Trade.objects.get().is_protected is False
+
+
+def test_a_protection_whose_sender_died_before_sending_is_replaced_within_seconds(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.engine.execute("openOrders.cancelAll", {"symbol": "BTCUSDT"})
+    scene.pump()
+    with monkeypatch.context() as dying:
+        dying.setattr(protection, "submit", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            _rounds(scene, 1)
+
+    _rounds(scene, 6)
+
+    trade = Trade.objects.get()
+    assert trade.is_protected
+    assert trade.unprotected_s <= 7
+    assert [order.status for order in Order.objects.filter(role="STOP").order_by("id")] == [
+        "CANCELED", "EXPIRED", "ACCEPTED",
+    ]  # fmt: skip
+    assert_ledger_agrees(scene)
 
 
 def test_an_order_cancelled_elsewhere_without_an_event_is_missed_within_seconds(scene: Scene) -> None:
