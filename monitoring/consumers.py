@@ -86,7 +86,8 @@ class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes 
 
     async def _send_snapshot(self) -> None:
         self._is_behind = False
-        await self.send(text_data=await _snapshots.read())
+        # Never shared: it must have begun after this page joined the group, or an event could be lost.
+        await self.send(text_data=_text("snapshot", await database_sync_to_async(_build_snapshot)()))
 
     async def _tell_forever(self) -> None:
         """Send the live part every second, and a snapshot whenever the page asked for one."""
@@ -149,7 +150,6 @@ def _build_live() -> snapshot.Live:
     return snapshot.build_live(now=now, reading=live.read(now=now))
 
 
-_snapshots = Shared("snapshot", _build_snapshot)
 _lives = Shared("live", _build_live)
 
 
