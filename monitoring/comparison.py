@@ -102,15 +102,15 @@ def _scope(request: HttpRequest, side: str, whose: str, *, asset: str, now: date
 
 def _rows(first: Tally, second: Tally) -> list[tuple[str, str, str, str]]:
     """Give a row a figure: its name, both values, and what is more on the second side."""
-    amounts: Sequence[tuple[str, Decimal, Decimal]] = (
-        ("PnL after fees", first.pnl, second.pnl),
-        ("PnL a trade", _each(first), _each(second)),
-        ("Fees", first.fees, second.fees),
-        ("Slippage", first.slippage, second.slippage),
-        ("Bought and sold", first.turnover, second.turnover),
+    amounts: Sequence[tuple[str, Decimal, Decimal, Any]] = (
+        ("PnL after fees", first.pnl, second.pnl, written.gain),
+        ("PnL a trade", _each(first), _each(second), written.gain),
+        ("Fees", first.fees, second.fees, written.money),
+        ("Slippage", first.slippage, second.slippage, written.money),
+        ("Bought and sold", first.turnover, second.turnover, written.money),
     )
     rows = [("Trades", written.count(first.trades), written.count(second.trades), _more(first, second))]
-    rows += [(name, written.gain(a), written.gain(b), written.gain(b - a)) for name, a, b in amounts]
+    rows += [(name, write(a), write(b), written.gain(b - a)) for name, a, b, write in amounts]
     ratios: Sequence[tuple[str, float | None, float | None, Any]] = (
         ("Won", first.win_rate, second.win_rate, written.percent),
         ("Return of a trade", first.mean_return_bps, second.mean_return_bps, written.bps),
