@@ -12,13 +12,13 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from monitoring import live, plots
+from monitoring.gate import viewers_only
 from trading.domain.slices import HOLD_BOUNDS_S, RETURN_STEP_BPS, RETURN_STEPS, Cut, Tally, falls, mean_return
 from trading.domain.values import ZERO
 from trading.domain.words import EXIT_WORDS
@@ -76,7 +76,7 @@ class Step:
 
 @require_safe
 @never_cache
-@login_required
+@viewers_only
 def page(request: HttpRequest) -> HttpResponse:
     """Show the trades of a period (`period`, or `since` and `until`), of one worker or of all."""
     now = live.utc_now()

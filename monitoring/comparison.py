@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from monitoring import live, plots
 from monitoring.analysis import assets_of, read_day
+from monitoring.gate import viewers_only
 from monitoring.templatetags import humanfigures as written
 from trading.domain.slices import Tally, difference, falls
 from trading.domain.values import ZERO
@@ -43,7 +43,7 @@ class Side:
 
 @require_safe
 @never_cache
-@login_required
+@viewers_only
 def page(request: HttpRequest) -> HttpResponse:
     """Compare side `a` with `b`, each by `_whose` (empty, worker:ID, version:ID), `_since` and `_until`."""
     now = live.utc_now()

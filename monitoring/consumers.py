@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth import get_user_model
 
 from monitoring import live, snapshot
+from monitoring.roles import LOOK
 from trading.events import GROUP
 
 log = logging.getLogger(__name__)
@@ -30,8 +32,11 @@ SNAPSHOT_EVERY_S = 0.5
 SHARED_S = 0.25
 # Live parts that a page may leave unanswered before it is sent nothing more.
 UNANSWERED = 4
+# A page stays open for days: whoever logged out, or lost the role, is sent away within this time.
+CHECK_EVERY_S = 5.0
 NOT_LOGGED_IN = 4401
 WRONG_ORIGIN = 4403
+NOT_ALLOWED = 4405
 
 
 class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes without types
@@ -50,7 +55,10 @@ class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes 
             await self.close(WRONG_ORIGIN)
         elif not self.scope["user"].is_authenticated:
             await self.close(NOT_LOGGED_IN)
+        elif not await database_sync_to_async(_may_look)(self.scope):
+            await self.close(NOT_ALLOWED)
         else:
+            self._checked_s = time.monotonic()
             await self._send_snapshot()
             self._task = asyncio.create_task(self._tell_forever())
 
@@ -99,6 +107,11 @@ class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes 
                 await asyncio.sleep(LIVE_EVERY_S)
 
     async def _tell_once(self) -> None:
+        if time.monotonic() - self._checked_s >= CHECK_EVERY_S:
+            self._checked_s = time.monotonic()
+            if not await database_sync_to_async(_may_look)(self.scope):
+                await self.close(NOT_LOGGED_IN)
+                return
         try:
             await asyncio.wait_for(self._asked.wait(), LIVE_EVERY_S)
         except TimeoutError:
@@ -151,6 +164,15 @@ def _build_live() -> snapshot.Live:
 
 
 _lives = Shared("live", _build_live)
+
+
+def _may_look(scope: dict[str, Any]) -> bool:
+    """Say whether the session still stands and its user may look, as of now."""
+    session = scope.get("session")
+    if session is not None and not session.exists(session.session_key):
+        return False
+    user = get_user_model().objects.filter(pk=scope["user"].pk).first()
+    return user is not None and user.has_perm(LOOK)
 
 
 def _is_same_origin(scope: dict[str, Any]) -> bool:

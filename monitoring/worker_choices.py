@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from monitoring.gate import viewers_only
 from trading.domain.market import INTERVAL_S
 from trading.domain.strategy import STRATEGIES, StrategySpec
 from trading.domain.workers import LIMITS
 
 
 @require_safe
-@login_required
+@viewers_only
 def choices(request: HttpRequest) -> JsonResponse:
     """Give every choice with unit, range and default."""
     return JsonResponse(

@@ -26,11 +26,13 @@ from trading.domain.risk import (
     TradingState,
     check_entry,
 )
+from trading.domain.rollout import StageLimits, may_add
 from trading.domain.trades import TradeState
 from trading.domain.values import ZERO, trade_key
 from trading.models import Balance, Trade, TradingControl
 from trading.selectors.limits import DayLoss, OpenTrade, day_losses, get_limits, open_trades_at_risk
 from trading.selectors.prepared import Prepared
+from trading.selectors.rollout import stage_limits
 from trading.selectors.trades import last_closed_at
 from trading.services.context import Desk
 from trading.services.fee_purse import FeePurse, look_into_purse
@@ -90,6 +92,7 @@ class _Books:
     symbol_exposure: dict[str, Decimal]
     losses: dict[str, DayLoss]
     purse: FeePurse
+    stages: Mapping[int, StageLimits]
 
     def at_risk(self, symbol: str, quote_asset: str) -> AtRisk:
         """Give what an entry on the symbol is checked against."""
@@ -235,6 +238,7 @@ def _read_books(
         symbol_exposure=symbol_exposure,
         losses=_losses(limits, open_trades, quotes, now=now),
         purse=purse,
+        stages=stage_limits({wish.post.worker.version for wish in wishes if wish.post.worker.version}),
     )
 
 
@@ -283,6 +287,8 @@ def _check(
     config, instrument = wish.post.config, desk.roster.instruments[wish.candle.symbol]
     worker_id = wish.post.worker.id
     closed_at = books.closed_at.get((worker_id, wish.candle.symbol))
+    stage = books.stages[wish.post.worker.version_id or 0]
+    trade_notional = stage.cut(config.trade_notional)
     facts = EntryFacts(
         state=books.state,
         instrument=instrument,
@@ -296,28 +302,32 @@ def _check(
         bound_notional=books.bound.get(worker_id, ZERO),
         free_quote=books.free.get(instrument.quote_asset),
         at_risk=books.at_risk(wish.candle.symbol, instrument.quote_asset),
+        other_workers=len(books.open_trades) - (worker_id in books.open_trades),
+        may_add=stage.max_workers is None
+        or may_add(worker_id, desk.roster.active_ids, places=stage.max_workers, now=now),
     )
     limits = EntryLimits(
         max_quote_age_s=desk.limits.max_quote_age_s,
         max_spread_bps=config.max_spread_bps,
         max_open_trades=config.max_open_trades,
         budget=config.budget,
-        trade_notional=config.trade_notional,
+        trade_notional=trade_notional,
         account=books.limits.get(instrument.quote_asset, AccountLimits()),
+        max_workers=stage.max_workers,
     )
     denial = check_entry(facts, limits)
     if denial is not None or quote is None:
         return denial or Denial(DenialCode.QUOTE_MISSING)
     fee_ratio = books.purse.fee_ratio(
-        instrument, notional=config.trade_notional, exposure=books.exposure, free=books.free
+        instrument, notional=trade_notional, exposure=books.exposure, free=books.free
     )
-    return plan_entry(wish.key, quote, _terms(wish.post, fee_ratio), instrument)
+    return plan_entry(wish.key, quote, _terms(wish.post, trade_notional, fee_ratio), instrument)
 
 
-def _terms(post: Post, fee_ratio: Decimal) -> EntryTerms:
+def _terms(post: Post, trade_notional: Decimal, fee_ratio: Decimal) -> EntryTerms:
     config = post.config
     return EntryTerms(
-        trade_notional=config.trade_notional,
+        trade_notional=trade_notional,
         max_slippage_bps=config.max_slippage_bps,
         take_profit_bps=config.take_profit_bps,
         stop_loss_bps=config.stop_loss_bps,

@@ -1,6 +1,6 @@
 """A Celery worker in this very process: threads, one queue, no child processes.
 
-`run_trader` calls it, and the forks of `run_analyst`. Gossip, mingling and events between workers are off:
+`run_trader` and `run_analyst` call it. Gossip, mingling and events between workers are off:
 they cost memory and messages, and the dashboard learns about processes from their heartbeats.
 """
 
@@ -56,7 +56,7 @@ def run_worker(
         if clock is not None:
             clock.stop()
 
-    def on_ready(**_kwargs: Any) -> None:
+    def on_ready(sender: Any, **_kwargs: Any) -> None:
         # A lost connection never cancels a task here: what it does to an order must run to its end.
         warnings.simplefilter("ignore", CPendingDeprecationWarning)
         # Celery has just named the process and put its talkative signal handlers in place.
@@ -64,6 +64,9 @@ def run_worker(
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         if heartbeat is not None:
+            # It comes round once a second at least; a timer would be lost with a connection.
+            sender.hub.on_tick.add(heartbeat.touch)
+            heartbeat.touch()
             heartbeat.start()
         if idle_s is not None:
             _leave_when_idle(idle_s, lambda: leave(os.EX_OK))

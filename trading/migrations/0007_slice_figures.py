@@ -13,7 +13,7 @@ def forget_sums(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0005_ops'),
+        ('trading', '0006_rollout_lacks'),
     ]
 
     operations = [
