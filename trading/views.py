@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Concatenate, ParamSpec
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST
 
@@ -50,6 +51,8 @@ def _act(
             return _refuse(f"The venue did not do it: {error}", status=502)
         except UnknownAct as error:
             return _refuse(str(error), status=400)
+        except PermissionDenied as error:
+            return _refuse(str(error), status=403)
         except InvalidConfiguration as error:
             return _refuse(str(error), status=400, field=error.field)
 
@@ -88,7 +91,7 @@ def create_worker(request: HttpRequest) -> str:
     It stays stopped where `start` is not `yes`.
     """
     if not request.user.has_perm(MAY_CREATE):
-        raise UnknownAct("You may operate workers, but not make new ones.")
+        raise PermissionDenied("You may operate workers, but not make new ones.")
     try:
         raw = json.loads(request.POST.get("config", ""))
     except ValueError:

@@ -47,7 +47,7 @@ export class Connection {
 
   #watch() {
     const now = Date.now();
-    if (now - this.heardAt > SILENT_MS && this.socket.readyState <= WebSocket.OPEN) {
+    if (now - this.heardAt > SILENT_MS && this.socket?.readyState <= WebSocket.OPEN) {
       const silent = this.socket;
       this.socket = null;
       silent.close();

@@ -50,7 +50,7 @@ def exact(tally: Tally) -> dict[str, object]:
 
 @given(st.lists(ended, max_size=12))
 def test_every_cut_of_every_worker_adds_up_to_all_trades(trades: list[Ended]) -> None:
-    whole, sums = Tally(), defaultdict(Tally)
+    whole, sums = Tally(), defaultdict[tuple[Cut, bool], Tally](Tally)
     for trade in trades:
         whole.count(trade)
     for (_, worker_id, by, _), tally in cut(trades).items():
