@@ -142,11 +142,14 @@ async def test_a_page_that_answers_no_more_is_sent_nothing_until_it_does(
     await page.disconnect()
 
 
-async def test_pages_that_ask_together_are_answered_by_one_reading(
-    user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_pages_that_ask_together_are_answered_by_one_reading() -> None:
     readings: list[int] = []
-    shared = consumers.Shared("live", lambda: {"number": readings.append(1)})
+
+    def read() -> dict[str, int]:
+        readings.append(1)
+        return {"number": len(readings)}
+
+    shared = consumers.Shared("live", read)
 
     answers = await asyncio.gather(*(shared.read() for _ in range(20)))
 
