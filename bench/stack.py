@@ -98,6 +98,11 @@ class Stack:
         with closing(sqlite3.connect(self.home / "fastcycle.sqlite3", timeout=20)) as database:
             return list(database.execute(query, values))
 
+    def write(self, statement: str, *values: object) -> None:
+        """Write into the product's database what cannot be provoked in time."""
+        with closing(sqlite3.connect(self.home / "fastcycle.sqlite3", timeout=20)) as database, database:
+            database.execute(statement, values)
+
     def create_worker(self, name: str, *options: str) -> None:
         """Make and start a worker."""
         self.manage("worker", "create", "--name", name, *options, "--start", "--json")

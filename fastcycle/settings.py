@@ -140,6 +140,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/",
     "SITE_SYMBOL": "autorenew",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/monitoring/icon.svg"}],
+    "STYLES": ["/static/monitoring/admin.css"],
     # The dashboard's colour, in steps that keep white on 600 and 500 on dark readable (WCAG AA).
     "COLORS": {"primary": PRIMARY},
     "SHOW_HISTORY": False,
@@ -155,6 +156,7 @@ UNFOLD: dict[str, Any] = {
                     # Every path begins with its link, so it says itself when it is the page shown.
                     {"title": "Dashboard", "icon": "monitoring", "link": "/", "active": _is_dashboard},
                     {"title": "Why", "icon": "help", "link": "/why/"},
+                    {"title": "Analysis", "icon": "query_stats", "link": "/analysis/"},
                     _link("Workers", "precision_manufacturing", "trading_worker"),
                     _link("Trades", "swap_vert", "trading_trade"),
                     _link("Orders", "receipt_long", "trading_order"),
