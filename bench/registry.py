@@ -19,6 +19,7 @@ from bench import (
     kills,
     latency,
     memory,
+    parity,
     polling,
     protection,
     real_input,
@@ -59,8 +60,9 @@ MEASUREMENTS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "kill_switch": lambda _: kill_switch.measure(),
     "protection": lambda _: protection.measure(),
     "backtest": lambda _: backtest.measure(),
+    "parity": lambda options: parity.measure(**options.given("data")),
     "candles": lambda options: real_input.measure(market="candles", **options.given("data", "minutes")),
     "ticks": lambda options: real_input.measure(market="ticks", **options.given("data", "minutes")),
 }
-NEED_DATA = frozenset({"candles", "ticks"})
+NEED_DATA = frozenset({"parity", "candles", "ticks"})
 UNATTENDED = tuple(name for name in MEASUREMENTS if name not in NEED_DATA)

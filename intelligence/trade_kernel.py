@@ -101,6 +101,7 @@ NO_CANDLE_AFTER, SYMBOL_BUSY, TRADES_FULL, BUDGET_SPENT, SPREAD_WIDE, BELOW_MINI
     len(DENIED)
 )
 ENTERED = len(DENIED)
+FEE_STEPS_PER_UNIT = 1e8  # the venue takes its fee to the eighth decimal
 # What floats make of a distance that is exactly the widest one allowed.
 SPREAD_NOISE = 1e-9
 
@@ -124,8 +125,8 @@ def make_trip(candles, signal_row, steps, symbol, terms, costs, wallet, interval
     """Buy at the open of the row after the signal and follow the position to its end, into `trip`.
 
     Gives ENTERED, or why there is no trade. Sized as live does: by the entry's limit price; what is sold
-    is what its fee leaves of the purchase, down to the step, and must be sellable at the stop. The gain is that
-    of what was sold; the rest keeps its share of the cost.
+    is what its fee leaves of the purchase, down to the step, and must be sellable at the stop. The gain is
+    that of what was sold; the rest keeps its share of the cost.
     """
     entry_row, ticks = signal_row + 1, steps.ticks_per_unit[symbol]
     price = candles.open[entry_row]
@@ -138,20 +139,22 @@ def make_trip(candles, signal_row, steps, symbol, terms, costs, wallet, interval
     limit_price = tick_up(ask * (1.0 + wallet.max_slippage), ticks)
     entry_price = tick_up(ask * (1.0 + costs.slippage), ticks)
     qty = tick_down(wallet.trade_notional / limit_price, steps.steps_per_unit[symbol])
-    sold_qty = tick_down(qty * (1.0 - costs.fee), steps.steps_per_unit[symbol])
+    received = qty - tick_down(qty * costs.fee, FEE_STEPS_PER_UNIT)
+    sold_qty = tick_down(received, steps.steps_per_unit[symbol])
     levels = exit_levels(terms, ask, ticks)
     if sold_qty * levels.stop < steps.min_notional:
         return BELOW_MINIMUM
     if entry_price > limit_price:
         return NOT_FILLED
-    exit_row, exit_price, code = follow(candles, levels, entry_row, price, interval_s)
+    # our own purchase is a trade like all others: a trailing stop begins at its price
+    exit_row, exit_price, code = follow(candles, levels, entry_row, entry_price, interval_s)
     if code != TAKE_PROFIT:
         exit_price = tick_down(exit_price * (1.0 - costs.half_spread - costs.slippage), ticks)
     trip["symbol"], trip["signal_row"], trip["exit_row"], trip["code"] = symbol, signal_row, exit_row, code
     trip["entry_s"], trip["exit_s"] = candles.open_s[entry_row], candles.open_s[exit_row] + interval_s
     trip["entry_price"], trip["exit_price"] = entry_price, exit_price
     trip["qty"], trip["sold_qty"] = qty, sold_qty
-    trip["pnl"] = sold_qty * (exit_price * (1.0 - costs.fee) - entry_price / (1.0 - costs.fee))
+    trip["pnl"] = sold_qty * exit_price * (1.0 - costs.fee) - qty * entry_price * (sold_qty / received)
     return ENTERED
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.orders import ON_BOOK, Side
 from trading.domain.trades import ExitReason, TradeState
-from trading.domain.values import BPS, ONE, ZERO, floor_to_step, from_ms
+from trading.domain.values import BPS, ONE, ZERO, floor_to_step, from_ms, to_ms
 from trading.domain.workers import WorkerConfig
 from trading.models import FillRow, Order, Trade
 from trading.replay.market import Costs, Tape
@@ -37,6 +37,9 @@ from trading.services.exits import exit_trade
 ACTOR = "replay"
 # Over a longer hole nothing is carried, as in the back-tester: it is a hole in the files.
 MAX_OUTAGE_MS = 86_400_000
+NEVER_MS = 1 << 62
+# The watchdog looks when a holding time is over, and else after so many candles: it costs more than a turn.
+WATCH_CANDLES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class _Player:
         self._halted: set[str] = set()
         # What is held, by symbol: its sell orders on the book, and the highest price since the entry.
         self._held: dict[str, list[Order]] = {}
+        self._expires_ms = NEVER_MS
+        self._watched_ms = 0
         self._highest: dict[str, Decimal] = {}
 
     def run(self, done: Callable[[int], object]) -> None:
@@ -140,12 +145,15 @@ class _Player:
 
     def _look(self) -> None:
         """Read what is held and what rests for it."""
-        self._held = {trade.symbol: [] for trade in list_open()}
+        trades = list_open()
+        self._held = {trade.symbol: [] for trade in trades}
+        ends = [to_ms(trade.expires_at) for trade in trades if trade.expires_at]
+        self._expires_ms = min(ends, default=NEVER_MS)
         on_book = [status.value for status in ON_BOOK]
         for order in Order.objects.filter(side=Side.SELL.value, status__in=on_book):
             self._held[order.symbol].append(order)
-        for symbol in self._held:
-            self._highest.setdefault(symbol, self._stage.engine.last_price(symbol))
+        for trade in trades:  # our own purchase is a trade like all others
+            self._highest.setdefault(trade.symbol, trade.avg_entry_price)
         self._highest = {symbol: self._highest[symbol] for symbol in self._held}
 
     def _stops_between(self, symbol: str, before: Decimal, price: Decimal) -> list[Decimal]:
@@ -197,12 +205,13 @@ class _Player:
             self._stage.quote(symbol, opened)
 
     def _watch(self, ended: Sequence[str], down: Sequence[str]) -> None:
-        stage = self._stage
-        upkeep.run(desk=stage.desk)
-        if stage.book():
-            self._look()
-        for trade in list_open():
-            if trade.symbol in ended:
+        stage, now_ms = self._stage, self._stage.clock.now_ms
+        if now_ms >= self._expires_ms or now_ms - self._watched_ms >= WATCH_CANDLES * self._interval_ms:
+            self._watched_ms = now_ms
+            upkeep.run(desk=stage.desk)
+        left = self._held.keys() & set(ended)
+        for trade in list_open() if left else ():
+            if trade.symbol in left:
                 exit_trade(trade.pk, ExitReason.MANUAL, desk=stage.desk)
         if stage.book():
             self._look()

@@ -17,8 +17,8 @@ from typing import Any
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
-from django.test.utils import override_settings
 
+from trading import events
 from trading.domain.executions import ExecutionReport, Transfer
 from trading.domain.market import Quote
 from trading.domain.values import from_ms, to_ms
@@ -70,7 +70,7 @@ def private_database() -> Iterator[None]:
     }
     connections["default"] = DatabaseWrapper(settings, "default")
     try:
-        with override_settings(CHANNEL_LAYERS={}):
+        with events.silence():
             call_command("migrate", verbosity=0)
             yield
             connections["default"].close()
@@ -116,15 +116,15 @@ class Stage:
 
     def book(self) -> bool:
         """Book what the venue tells of our orders and balances; say whether there was anything."""
-        events = [decode.user_event(event) for event in self.engine.drain_events()]
+        heard = [decode.user_event(event) for event in self.engine.drain_events()]
         self.engine.drain_prints()
-        reports = [event for event in events if isinstance(event, ExecutionReport)]
+        reports = [event for event in heard if isinstance(event, ExecutionReport)]
         if reports:
             apply_reports(reports, now=self.clock(), market=self.market)
-        for event in events:
+        for event in heard:
             if event is not None and not isinstance(event, ExecutionReport | Transfer):
                 apply_balances(event, now=self.clock())
-        return bool(events)
+        return bool(heard)
 
 
 def set_stage(tapes: Sequence[Tape], *, costs: Costs, balance: Decimal, now_ms: int) -> Stage:
