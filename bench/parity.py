@@ -8,13 +8,21 @@ The strategies are set loose, so that there is much to compare; what they earn d
 
 from __future__ import annotations
 
-import os
-import tempfile
+import json
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from bench import private_servers  # noqa: F401 -- makes Django ready
+from bench.turn_desk import run_apart
+from intelligence.backtest import CostModel, run
+from intelligence.command_input import read_market
+from intelligence.parity import differences, replay, tested_trades
+from intelligence.plans import plan_of_strategy
+from trading.replay.stage import private_database
 
 LOOSE = {"reward_bps": 40, "z_entry": 1.4}
 
@@ -52,22 +60,10 @@ CASES = {
 
 def measure(*, data: Path) -> dict[str, Any]:
     """Compare all cases; give trades, symbols and differences of each."""
-    with tempfile.TemporaryDirectory(prefix="fc-") as home:
-        os.environ["FASTCYCLE_HOME"] = home
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fastcycle.settings")
-        return {name: _compare(case, data / "candles") for name, case in CASES.items()}
+    return run_apart("bench.parity", str(data / "candles"))
 
 
 def _compare(case: Case, folder: Path) -> dict[str, Any]:
-    import django
-
-    django.setup()
-    from intelligence.backtest import CostModel, run
-    from intelligence.command_input import read_market
-    from intelligence.parity import differences, replay, tested_trades
-    from intelligence.plans import plan_of_strategy
-    from trading.replay.stage import private_database
-
     market = read_market(folder, interval=case.interval, symbols=None, since=case.since, until=case.until)
     plan = plan_of_strategy("DIP_REVERSION", interval_s=market.interval_s, costs=CostModel(), changes=LOOSE)
     plan = replace(plan, terms=plan.terms._replace(**case.terms))
@@ -84,3 +80,13 @@ def _compare(case: Case, folder: Path) -> dict[str, Any]:
         "differences": len(differences(tested, replayed)),
         "replay_s": round(taken_s, 1),
     }
+
+
+def main() -> None:
+    """Print the figures as JSON; the folder is the argument."""
+    folder = Path(sys.argv[1])
+    print(json.dumps({name: _compare(case, folder) for name, case in CASES.items()}))  # noqa: T201 -- read apart
+
+
+if __name__ == "__main__":
+    main()

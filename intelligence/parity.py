@@ -15,6 +15,7 @@ from intelligence.backtest import Market, Outcome, Plan
 from intelligence.plans import config_of_plan
 from trading.domain.exits import DATA_END, MAX_HOLD, STOP_LOSS, TAKE_PROFIT, TRAILING
 from trading.domain.trades import ExitReason
+from trading.domain.values import ONE
 from trading.replay.market import Costs, Tape
 from trading.replay.play import ReplayedTrade, play
 
@@ -118,5 +119,5 @@ def is_same(one: ReplayedTrade, other: ReplayedTrade) -> bool:
     return (
         all(getattr(one, name) == getattr(other, name) for name in exact)
         and abs((one.left_at - other.left_at).total_seconds()) < 1.0
-        and abs(one.pnl - other.pnl) <= PNL_NOISE * max(one.qty * one.entry_price, 1)
+        and abs(one.pnl - other.pnl) <= PNL_NOISE * (ONE + one.qty * one.entry_price)
     )
