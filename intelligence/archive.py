@@ -1,4 +1,4 @@
-"""The archive of candles: a compressed file per symbol, interval and month, in the format that is back-tested.
+"""The archive of candles: a compressed file per symbol, interval and month, as the back-tester reads them.
 
 Called by intelligence.backfill. A file is replaced whole and at once, so it is never half written; what is
 there already is kept, and only what is missing is asked for.

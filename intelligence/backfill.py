@@ -7,9 +7,10 @@ repeated. A stretch of which the venue has no candle was downtime: it stays a ga
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,9 +74,8 @@ def fill_from_venue(
         fetched: list[Candle] = []
         try:
             for start, stop in spans:
-                _fetch_span(
-                    symbol, interval, start, stop, step_ms, fetched, fetch=fetch, done=done, pause=pause
-                )
+                for page in _pages(symbol, interval, start, stop, fetch=fetch, pause=pause, done=done):
+                    fetched += page
         finally:
             whole, _ = merge(kept, to_arrays(fetched, interval))
             if fetched:
@@ -87,24 +87,21 @@ def fill_from_venue(
     return result
 
 
-def _fetch_span(
+def _pages(
     symbol: str,
     interval: str,
     start: int,
     stop: int,
-    step_ms: int,
-    fetched: list[Candle],
     *,
     fetch: FetchPage,
-    done: Callable[[int], object],
     pause: Callable[[float], object],
-) -> None:
-    """Fetch page after page; a page that begins later passes over downtime, an empty one ends the stretch."""
-    place = start
+    done: Callable[[int], object],
+) -> Iterator[list[Candle]]:
+    """Fetch a stretch; a page that begins later passes over downtime, an empty one ends the stretch."""
+    place, step_ms = start, INTERVAL_S[interval] * 1000
     while place < stop:
-        page = _ask(lambda since=place: fetch(symbol, interval, from_ms(since)), pause)  # type: ignore[misc]  # bound now
-        wanted = [candle for candle in page if place <= candle.open_ms < stop]
-        fetched += wanted
+        page = _ask(partial(fetch, symbol, interval, from_ms(place)), pause)
+        yield [candle for candle in page if place <= candle.open_ms < stop]
         following = page[-1].open_ms + step_ms if page else stop
         done((min(following, stop) - place) // step_ms)
         place = following
@@ -131,7 +128,7 @@ def to_arrays(candles: Sequence[Candle], interval: str) -> Candles:
 
 
 def fill_from_history(folder: Path, history: History, *, begin_ms: int | None, end_ms: int | None) -> Filled:
-    """Take over candles of files; what the archive has already remains, and what differs from it is counted."""
+    """Take over candles of files; what is there already remains, and what differs from it is counted."""
     result = Filled(history.symbol, history.interval)
     candles = history.candles
     begin = int(candles.open_ms[0]) if begin_ms is None else begin_ms

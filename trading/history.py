@@ -1,7 +1,7 @@
 """Recorded candles of the venue, and of the feed, for whoever learns from them.
 
-A door for intelligence: asks through the one governor, in the class whose wishes come last, so that no backfill
-ever takes a request from an order.
+A door for intelligence: asks through the one governor, in the class whose wishes come last, so that no
+backfill takes a request from an order.
 """
 
 from __future__ import annotations

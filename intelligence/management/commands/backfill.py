@@ -1,9 +1,9 @@
-"""`manage.py backfill --symbols A,B --interval 1m,5m --from … --to …`: candles of the venue, kept for learning.
+"""`manage.py backfill --symbols A,B --interval 1m,5m --from … --to …`: candles for learning.
 
 Governed, resumable and gap-aware; with --from-dir DIR candles come from files instead. They are kept in the
 home's folder `candles`, as files that `backtest --data` reads, and held against what the feed heard. With
---json one JSON object goes to standard output. Exit 1: candles differ, or the venue cannot be asked. Exit 2: a
-wrong option.
+--json one JSON object goes to standard output. Exit 1: candles differ, or the venue cannot be asked. Exit
+2: a wrong option.
 """
 
 from __future__ import annotations
@@ -44,21 +44,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("--symbols", type=read_symbols, metavar="A,B", help="From files: default all")
-        parser.add_argument("--interval", type=read_intervals, default=["1m"], metavar="1m,5m")
-        parser.add_argument(
-            "--from", dest="since", type=read_moment, help="First candle (default: 30 days ago)"
-        )
-        parser.add_argument(
-            "--to", dest="until", type=read_moment, help="Last candle, exclusive (default: now)"
-        )
-        parser.add_argument(
-            "--from-dir", type=Path, metavar="DIR", help="Take candle files instead of asking"
-        )
-        parser.add_argument(
-            "--into", type=Path, metavar="DIR", help="Where they are kept (default: the home)"
-        )
-        parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
+        option = parser.add_argument
+        option("--symbols", type=read_symbols, metavar="A,B", help="From files: default all")
+        option("--interval", type=read_intervals, default=["1m"], metavar="1m,5m")
+        option("--from", dest="since", type=read_moment, help="Default: 30 days ago")
+        option("--to", dest="until", type=read_moment, help="Exclusive; default: now")
+        option("--from-dir", type=Path, metavar="DIR", help="Take candle files")
+        option("--into", type=Path, metavar="DIR", help="Default: in the home")
+        option("--json", action="store_true", help="JSON alone on standard output")
 
     def handle(self, **options: Any) -> None:
         """Fill, compare, tell."""
@@ -110,11 +103,13 @@ def _from_venue(folder: Path, options: dict[str, Any]) -> list[Filled]:
 def _from_files(folder: Path, options: dict[str, Any]) -> list[Filled]:
     files = list_files(options["from_dir"])
     bounds = [moment and int(moment.timestamp() * 1000) for moment in (options["since"], options["until"])]
-    results = []
+    results: list[Filled] = []
     for interval in options["interval"]:
         found = read_histories(files, interval=interval, symbols=options["symbols"])
-        for each in tqdm(found, desc=f"importing {interval}", file=sys.stderr, disable=None):
-            results.append(backfill.fill_from_history(folder, each, begin_ms=bounds[0], end_ms=bounds[1]))
+        results += [
+            backfill.fill_from_history(folder, each, begin_ms=bounds[0], end_ms=bounds[1])
+            for each in tqdm(found, desc=f"importing {interval}", file=sys.stderr, disable=None)
+        ]
     return results
 
 

@@ -139,15 +139,9 @@ def test_replay_of_the_live_services_gives_the_trades_of_the_back_test(tmp_path:
         data = walk(700, seed=seed, size=4e-3)
         hole = np.where(np.arange(700) >= 500, 7_200_000, 0)  # two hours of downtime
         write_candles(tmp_path, f"{symbol}-1m-x.csv.gz", replace(data, open_ms=data.open_ms + hole))
-    loose = [
-        "reward_bps=20",
-        "z_entry=1.2",
-        "z_length=10",
-        "rsi_entry=60",
-        "trend_length=20",
-        "trend_fall_bps=2000",
-    ]
+    loose = ["reward_bps=20", "z_entry=1.2", "z_length=10", "rsi_entry=60", "trend_length=20"]
     options: list[object] = ["--data", tmp_path, "--strategy", "DIP_REVERSION", "--param", "volume_ratio=20"]
+    options += ["--param", "trend_fall_bps=2000"]
     for each in loose:
         options += ["--param", each]
 
