@@ -21,7 +21,7 @@ from intelligence import baselines, report
 from intelligence.backtest import CostModel, Market, Plan
 from intelligence.command_input import NOT_FINE, WRONG_USAGE, add_data_options, read_market
 from intelligence.plans import plan_of_strategy
-from intelligence.walk_forward import Walk, walk
+from intelligence.walk_forward import Step, Walk, walk
 from trading.domain.strategy import DEFAULT_STRATEGY, STRATEGIES
 
 SEED = 2021  # of the random entries: the same answer at every call
@@ -84,6 +84,7 @@ def _answer(plan: Plan, market: Market, walked: Walk, *, taken_s: float) -> dict
         "win_rate_high": interval.win_rate_high,
         "reviews": walked.reviews,
         "changes": [{**asdict(each), "at": each.at.isoformat()} for each in walked.changes],
+        "proposals": sum(each.step is Step.PROPOSED for each in walked.steps),
         "baselines": {
             "random_entries": {
                 "draws": baselines.DRAWS,
@@ -120,10 +121,10 @@ def _to_text(answer: dict[str, Any]) -> str:
     lines = [
         "",
         f"walked forward on {answer['interval']} candles: {answer['reviews']} reviews, "
-        f"{len(answer['changes'])} changes",
+        f"{answer['proposals']} proposals, {len(answer['changes'])} changes",
         *(
             f"  {each['at'][:10]} {each['parameter']} {each['before']:g} -> {each['after']:g} "
-            f"({each['confidence']:.1%} after {each['tried']} tries)"
+            f"({each['step'].lower()}, proposed with {each['confidence']:.1%} after {each['tried']} tries)"
             for each in answer["changes"]
         ),
         f"random entries, same exits, {chance['draws']:,} draws: bps a trade p5 / p50 / p95 = "
