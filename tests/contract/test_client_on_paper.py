@@ -260,6 +260,8 @@ def test_rules_volumes_candles_and_balances_are_read(venue: BinanceVenue) -> Non
     candles = venue.candles(SYMBOL, "1m", limit=20)
 
     assert rules[SYMBOL].opo_allowed
+    assert venue.instrument(SYMBOL) == rules[SYMBOL]
+    assert venue.instrument("NOSUCHUSDT") is None
     assert rules[SYMBOL].tick_size > 0
     assert venue.quote_volumes()[SYMBOL] >= 0
     assert len(candles) == 20

@@ -102,6 +102,9 @@ class Venue(Protocol):
     def instruments(self) -> Sequence[Instrument]:
         """Rules of all symbols."""
 
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Rules of one symbol; None where the venue does not list it."""
+
     def quote_volumes(self) -> dict[str, Decimal]:
         """24 h volume by symbol, in the quote asset."""
 

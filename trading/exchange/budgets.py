@@ -28,10 +28,11 @@ class Budget(NamedTuple):
     header: str | None
 
 
-# Other programs may share the address: a tenth of the weight is left to them, and to our own sockets.
+# Other programs may share the address, and our own sockets cost weight: a little is left to them, and a sale
+# must not wait for the next minute because they spent more.
 # Defaults until exchangeInfo is read: the figures of 2026-09.
 REQUESTS = Budget("requests_1m", 60_000, 600, 1.0, None)
-WEIGHT = Budget("weight_1m", 60_000, 6_000, 0.9, "X-MBX-USED-WEIGHT-1M")
+WEIGHT = Budget("weight_1m", 60_000, 6_000, 0.97, "X-MBX-USED-WEIGHT-1M")
 RAW = Budget("raw_5m", 300_000, 61_000, 0.9, None)
 ORDERS_10S = Budget("orders_10s", 10_000, 100, 1.0, "X-MBX-ORDER-COUNT-10S")
 ORDERS_1D = Budget("orders_1d", 86_400_000, 160_000, 1.0, "X-MBX-ORDER-COUNT-1D")

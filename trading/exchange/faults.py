@@ -37,6 +37,7 @@ CODES_HALF_REPLACED = frozenset({-2021, -2022})
 
 CODE_CLOCK = -1021
 CODE_ORDER_LIMIT = -1015
+CODE_NO_SUCH_SYMBOL = -1121
 
 _SECRET = re.compile(
     r"(?i)(signature|api-?key|x-mbx-apikey|listenkey|secret)([\"']?\s*[=:]\s*[\"']?)[^\s&\"',}<>]+"

@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 from trading.domain.instrument import Instrument
 from trading.domain.market import Candle
+from trading.domain.ports import VenueRefused
 from trading.domain.values import to_ms
 from trading.exchange import decode_market
+from trading.exchange.faults import CODE_NO_SUCH_SYMBOL
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,10 @@ class MarketQuestions(ABC):
     @abstractmethod
     def _ask(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
         """Ask something public."""
+
+    @abstractmethod
+    def _ask_account(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
+        """Ask something that a position waits for, public or not."""
 
     @abstractmethod
     def _ask_price(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
@@ -66,6 +72,22 @@ class MarketQuestions(ABC):
             log.info("exchange_info_partly_unknown", extra=surprise)
         self._surprise = surprise
         return listed.instruments
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Rules of one symbol; None where the venue does not list it."""
+        try:
+            listed = self._ask_account(
+                lambda client: client._get(
+                    "exchangeInfo", data={"symbol": symbol, "showPermissionSets": "false"}
+                ),
+                decode_market.instruments,
+                weight=WEIGHT_EXCHANGE_INFO,
+            )
+        except VenueRefused as error:
+            if error.code == CODE_NO_SUCH_SYMBOL:
+                return None
+            raise
+        return next((each for each in listed.instruments if each.symbol == symbol), None)
 
     def quote_volumes(self) -> dict[str, Decimal]:
         """24 h volume by symbol, in the quote asset."""

@@ -60,9 +60,9 @@ class CallClass(Enum):
     """How much of every budget a call may use up; what is above stays for the classes before it."""
 
     EXIT = 1.0
-    CANCEL = 0.9
-    ENTRY = 0.8
-    DATA = 0.6
+    CANCEL = 0.85
+    ENTRY = 0.75
+    DATA = 0.55
 
 
 class Answer(Protocol):

@@ -116,6 +116,10 @@ class EngineVenue:
         """Ask for the rules."""
         return decode_market.instruments(self.catalogue.exchange_info()).instruments
 
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Ask for the rules of one symbol."""
+        return next((each for each in self.instruments() if each.symbol == symbol), None)
+
     def quote_volumes(self) -> dict[str, Decimal]:
         """Give some volumes, larger for the symbols that come first."""
         return {symbol: Decimal(1_000_000 - index) for index, symbol in enumerate(self.catalogue)}

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from trading.domain.fees import STANDARD_FEE
 from trading.domain.instrument import Instrument
@@ -46,12 +46,6 @@ def get_instruments(symbols: Collection[str]) -> dict[str, Instrument]:
     """Give the rules of those of the symbols that are known."""
     rows = InstrumentRow.objects.filter(symbol__in=symbols)
     return {row.symbol: to_instrument(row) for row in rows}
-
-
-def rules_read_at() -> datetime | None:
-    """Give when the venue was last asked for its rules; None before the first time."""
-    newest: datetime | None = InstrumentRow.objects.aggregate(newest=Max("updated_at"))["newest"]
-    return newest
 
 
 def list_listed() -> list[ListedSymbol]:

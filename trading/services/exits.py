@@ -40,6 +40,7 @@ _UNRESOLVED = [status.value for status in UNRESOLVED]
 _UNANSWERED = (OrderStatus.INITIALIZED.value, OrderStatus.SUBMITTED.value)
 _UNCLEAR = Q(status__in=_UNANSWERED) | Q(fills_missing=True)
 LONGEST_PAUSE_S = 60.0
+LONGEST_BARE_PAUSE_S = 4.0
 # Each step of an exit is decided by the answer to the one before; more are left to the next call.
 MAX_STEPS = 4
 
@@ -64,6 +65,22 @@ def exit_trade(trade_id: int, reason: ExitReason, *, desk: Desk) -> bool:
             break
     state = Trade.objects.values_list("state", flat=True).get(pk=trade_id)
     return state == TradeState.CLOSED.value
+
+
+def exit_beside(trade: Trade, reason: ExitReason, quote: Quote, *, desk: Desk) -> None:
+    """Sell a position once more, beside orders that are unknown: the caller knows that they never came."""
+    instrument = get_instrument(trade.symbol)
+    if not instrument.is_trading or not instrument.is_sellable(sellable_qty(trade), quote.bid):
+        return
+    if not _mark_closing(trade.pk, reason, quote, now=desk.clock()):
+        return
+    trade.refresh_from_db()
+    orders = read_orders(trade)
+    if pause_left(trade, orders, now=desk.clock()):
+        return
+    recorded = _record(trade, orders, quote, now=desk.clock())
+    if recorded is not None:
+        submit(recorded, venue=desk.venue, market=desk.market, clock=desk.clock)
 
 
 def _mark_closing(trade_id: int, reason: ExitReason, quote: Quote | None, *, now: datetime) -> bool:
@@ -95,7 +112,7 @@ def _step(trade_id: int, quote: Quote | None, *, desk: Desk) -> bool:
     held = [order for order in orders if order.status in _UNRESOLVED]
     if not instrument.is_sellable(sellable_qty(trade), _worth(trade, quote)):
         return _give_up_rest(trade, held, quote, desk=desk)
-    if pause_left(orders, now=desk.clock()):
+    if pause_left(trade, orders, now=desk.clock()):
         return False
     target = _replaceable(held, trade, instrument)
     if held and target is None:
@@ -135,12 +152,16 @@ def _give_up_rest(trade: Trade, held: Sequence[Order], quote: Quote | None, *, d
     return False
 
 
-def pause_left(orders: Sequence[Order], *, now: datetime) -> bool:
-    """Tell whether to wait for the next sale: 1 s after the first refusal in a row, doubling to a minute."""
+def pause_left(trade: Trade, orders: Sequence[Order], *, now: datetime) -> bool:
+    """Tell whether to wait for the next sale: 1 s after the first refusal in a row, doubling.
+
+    Up to a minute where the position is protected meanwhile, to four seconds where nothing does.
+    """
     refusals = refused_in_a_row(orders)
     if not refusals:
         return False
-    pause_s = min(2.0 ** (len(refusals) - 1), LONGEST_PAUSE_S)
+    longest_s = LONGEST_PAUSE_S if trade.is_protected else LONGEST_BARE_PAUSE_S
+    pause_s = min(2.0 ** min(len(refusals) - 1, 16), longest_s)
     return now - refusals[-1].created_at < timedelta(seconds=pause_s)
 
 

@@ -4,6 +4,7 @@ import logging
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -51,6 +52,19 @@ def refresh_instruments(*, venue: Venue, now: datetime) -> int:
     return len(instruments)
 
 
+def refresh_rules(symbol: str, *, venue: Venue, now: datetime) -> None:
+    """Ask for the rules of one symbol and keep them. One that is listed no longer becomes DELISTED.
+
+    Raises:
+        VenueError: The venue could not be asked; what is kept stays as it was.
+    """
+    told = venue.instrument(symbol)
+    if told is None:
+        InstrumentRow.objects.filter(symbol=symbol).update(status="DELISTED", updated_at=now)
+        return
+    InstrumentRow.objects.filter(symbol=symbol).update(**_rules(told), updated_at=now)
+
+
 def refresh_fees(*, venue: Venue, now: datetime) -> int:
     """Ask for the fees of the symbols that acting workers and open trades need, the oldest answers first.
 
@@ -87,14 +101,18 @@ def _can_be_kept(instrument: Instrument) -> bool:
 def _row(
     instrument: Instrument, volume: Decimal | None, *, first_seen_at: datetime, now: datetime
 ) -> InstrumentRow:
-    rules = {name: getattr(instrument, name) for name in _RULES}
-    # A word that is cut short is as unknown as the whole one: anything but TRADING lets no entry out.
-    rules["status"] = instrument.status[:STATUS_LENGTH]
-    rules["order_types"] = sorted(instrument.order_types)
     return InstrumentRow(
         symbol=instrument.symbol,
         quote_volume_24h=volume,
         first_seen_at=first_seen_at,
         updated_at=now,
-        **rules,
+        **_rules(instrument),
     )
+
+
+def _rules(instrument: Instrument) -> dict[str, Any]:
+    rules = {name: getattr(instrument, name) for name in _RULES}
+    # A word that is cut short is as unknown as the whole one: anything but TRADING lets no entry out.
+    rules["status"] = instrument.status[:STATUS_LENGTH]
+    rules["order_types"] = sorted(instrument.order_types)
+    return rules

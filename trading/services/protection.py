@@ -5,12 +5,13 @@ Where the symbol allows no order lists, a plain stop is placed and the target is
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
 from trading.domain.entries import ExitPrices, plan_protection, plan_stop
+from trading.domain.executions import AssetBalance
 from trading.domain.instrument import Instrument, ProtectionMode
 from trading.domain.market import Quote
 from trading.domain.orders import ON_BOOK, UNRESOLVED, OrderStatus, OrderType, Side
@@ -22,7 +23,8 @@ from trading.selectors.instruments import get_instrument
 from trading.services.books import open_books
 from trading.services.conclusions import covered_qty, held_price, sellable_qty
 from trading.services.context import Desk
-from trading.services.exits import exit_trade, read_orders, refused_in_a_row
+from trading.services.exits import exit_beside, exit_trade, read_orders, refused_in_a_row
+from trading.services.looks import AccountLook
 from trading.services.submit import Recorded, record, submit
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ log = logging.getLogger(__name__)
 _UNRESOLVED = [status.value for status in UNRESOLVED]
 # After so many refused sales in a row the position gets its exits back while the pause between them grows.
 REFUSALS_BEFORE_PROTECTION = 2
-LONGEST_PAUSE_S = 8.0
+LONGEST_PAUSE_S = 4.0
 
 
 def protect_trade(trade_id: int, *, desk: Desk) -> bool:
@@ -62,11 +64,16 @@ def protect_trade(trade_id: int, *, desk: Desk) -> bool:
     return trade.is_protected
 
 
-def protect_meanwhile(trade: Trade, *, desk: Desk) -> bool:
+def protect_meanwhile(trade: Trade, quote: Quote | None, *, desk: Desk) -> bool:
     """Give a position its exits back while the venue refuses to take its sale. Tells whether it is protected.
 
-    The next sale takes their place again.
+    The next sale takes their place again. Beyond its prices no exits would be taken: only a sale helps.
+
+    Args:
+        quote: One that is fresh, or None.
     """
+    if price_reached(trade, quote) is not None:
+        return trade.is_protected
     orders = read_orders(trade)
     is_stuck = len(refused_in_a_row(orders)) >= REFUSALS_BEFORE_PROTECTION
     is_under_way = any(order.status in _UNRESOLVED for order in orders)
@@ -77,39 +84,46 @@ def protect_meanwhile(trade: Trade, *, desk: Desk) -> bool:
     return trade.is_protected
 
 
-def protect_in_doubt(trade: Trade, *, desk: Desk) -> bool:
+def protect_in_doubt(trade: Trade, quote: Quote | None, *, look: AccountLook) -> bool:
     """Protect a position whose sale or protection is unknown, before that is given up. Tells whether it is.
 
     Only once that request can no longer reach the matching engine, and only where the balance says that it
     did not: everything is still there, and nothing locks it. If it did after all, the venue refuses this
-    order for want of coins.
+    order for want of coins. Where the price is beyond the exits, the position is sold instead.
+
+    Args:
+        quote: One that is fresh, or None.
     """
+    desk = look.desk
     orders = read_orders(trade)
     now = desk.clock()
     open_orders = [order for order in orders if order.status in _UNRESOLVED]
-    is_over = all(
-        order.status == OrderStatus.SUBMITTED.value
-        and order.side == Side.SELL.value
-        and now - (order.submitted_at or now) > timedelta(seconds=desk.limits.arrival_s)
-        for order in open_orders
+    arrival = timedelta(seconds=desk.limits.arrival_s)
+    over_at = max(((order.submitted_at or now) + arrival for order in open_orders), default=now)
+    is_over = over_at < now and all(
+        order.status == OrderStatus.SUBMITTED.value and order.side == Side.SELL.value for order in open_orders
     )
     if trade.is_protected or not open_orders or not is_over or _is_too_early(orders, now=now):
         return trade.is_protected
     try:
-        if not _is_all_there(trade, desk=desk):
+        if not _is_all_there(trade, look.balances(since=over_at)):
             return False
     except VenueError as error:
         log.warning("trade.balance_unknown: %s", error, extra={"trade_id": trade.id})
         return False
-    _protect(trade, desk=desk, beside={order.pk for order in open_orders})
-    trade.refresh_from_db()
-    return trade.is_protected
+    reason = price_reached(trade, quote)
+    if reason is not None and quote is not None:
+        exit_beside(trade, reason, quote, desk=desk)
+    else:
+        _protect(trade, desk=desk, beside={order.pk for order in open_orders})
+    after = Trade.objects.get(pk=trade.pk)
+    return after.is_protected or TradeState(after.state) is TradeState.CLOSED
 
 
-def _is_all_there(trade: Trade, *, desk: Desk) -> bool:
+def _is_all_there(trade: Trade, balances: Mapping[str, AssetBalance]) -> bool:
     """Tell whether the account holds exactly what the ledger says of the base asset, free to be sold."""
     ledger = Balance.objects.filter(asset=trade.base_asset).values_list("ledger", flat=True).first()
-    held = {each.asset: each for each in desk.venue.balances()}.get(trade.base_asset)
+    held = balances.get(trade.base_asset)
     return held is not None and held.total == ledger and held.free >= sellable_qty(trade)
 
 

@@ -26,6 +26,7 @@ from trading.domain.values import ONE, ZERO
 from trading.models import Balance, Order
 from trading.services.context import Desk
 from trading.services.executions import NOT_FOUND, NOT_SENT, apply_report, apply_reports, expire_unsent
+from trading.services.looks import AccountLook
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +83,10 @@ def _is_doubtful(order: Order, ends: Collection[tuple[int | None, str]]) -> bool
     return is_pending and (order.order_list_id, Side.BUY.value) in ends
 
 
-def resolve_orders(orders: Iterable[Order], *, desk: Desk) -> int:
+def resolve_orders(orders: Iterable[Order], *, desk: Desk, look: AccountLook | None = None) -> int:
     """Bring orders up to date, and note when to ask again for those that stay open. Gives how many ended."""
     ended = 0
-    check = AbsenceCheck(desk)
+    check = AbsenceCheck(look or AccountLook(desk))
     for order in orders:
         if resolve_order(order, desk=desk, check=check):
             ended += 1
@@ -111,7 +112,7 @@ def check_resting(*, desk: Desk) -> int:
         return 0
     ours = [listed[order.client_order_id] for order in resting if order.client_order_id in listed]
     apply_reports(ours, now=desk.clock(), market=desk.market)
-    check = AbsenceCheck(desk)
+    check = AbsenceCheck(AccountLook(desk))
     missing = [order for order in resting if order.client_order_id not in listed]
     return sum([resolve_order(order, desk=desk, check=check) for order in missing])
 
@@ -131,7 +132,7 @@ def resolve_order(order: Order, *, desk: Desk, check: "AbsenceCheck | None" = No
     try:
         report = _ask(order, desk=desk)
     except OrderNotFound:
-        return _expire_if_over(order, check or AbsenceCheck(desk), desk=desk)
+        return _expire_if_over(order, check or AbsenceCheck(AccountLook(desk)), desk=desk)
     except VenueError as error:
         log.warning("order.query_failed: %s", error, extra={"client_order_id": order.client_order_id})
         return False
@@ -187,10 +188,13 @@ class AbsenceCheck:
     A query answers from a copy that may lag; open orders, fills and balances are other copies.
     """
 
-    desk: Desk
-    _open: dict[str, ExecutionReport] | None = None
-    _totals: dict[str, Decimal] | None = None
+    look: AccountLook
     _unexplained: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def desk(self) -> Desk:
+        """Where it looks."""
+        return self.look.desk
 
     def is_absent(self, order: Order) -> bool:
         """Tell whether nothing at the venue hints at the order. Raises VenueError.
@@ -203,7 +207,7 @@ class AbsenceCheck:
         return all([self._left_no_trace(each) for each in together])
 
     def _left_no_trace(self, order: Order) -> bool:
-        found = self._open_orders().get(order.client_order_id)
+        found = self.look.open_orders().get(order.client_order_id)
         if found is not None:
             apply_reports([found], now=self.desk.clock(), market=self.desk.market)
             return False
@@ -211,11 +215,6 @@ class AbsenceCheck:
             self._unexplained[order.symbol] = self._has_unexplained_fills(order)
         is_recent = self.desk.clock() - _sent_at(order) < timedelta(seconds=BALANCE_COUNTS_FOR_S)
         return not self._unexplained[order.symbol] and not (is_recent and self._is_in_balances(order))
-
-    def _open_orders(self) -> dict[str, ExecutionReport]:
-        if self._open is None:
-            self._open = {each.client_order_id: each for each in self.desk.venue.list_open_orders()}
-        return self._open
 
     def _has_unexplained_fills(self, order: Order) -> bool:
         """Book fills of the account that turn out to be ours; tell whether there were any."""
@@ -248,15 +247,16 @@ class AbsenceCheck:
     def _is_in_balances(self, order: Order) -> bool:
         """Tell whether the account moved, against the ledger, by as much as the order would have moved it."""
         base_asset = order.trade.base_asset
-        if self._totals is None:
-            self._totals = {each.asset: each.total for each in self.desk.venue.balances()}
+        held = self.look.balances().get(base_asset)
         kept = Balance.objects.filter(asset=base_asset).first()
-        moved: Decimal = self._totals.get(base_asset, ZERO) - (kept.ledger if kept is not None else ZERO)
+        moved: Decimal = (held.total if held is not None else ZERO) - (
+            kept.ledger if kept is not None else ZERO
+        )
         expected: Decimal = order.qty * (ONE - 2 * self.desk.limits.fee_ratio)
         return moved >= expected if order.side == Side.BUY.value else -moved >= expected
 
 
 def settle(orders: Sequence[Order], *, desk: Desk) -> bool:
     """Bring these orders up to date. Tells whether all are closed with their fills."""
-    check = AbsenceCheck(desk)
+    check = AbsenceCheck(AccountLook(desk))
     return all([resolve_order(order, desk=desk, check=check) for order in orders])

@@ -7,7 +7,7 @@ step is a compare-and-set of its own.
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,14 +23,15 @@ from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
 from trading.domain.workers import WorkerState
 from trading.models import Order, ReconcileRun, Trade, Worker
-from trading.selectors.instruments import get_instruments, rules_read_at
+from trading.selectors.instruments import get_instruments
 from trading.selectors.trades import OPEN_STATE_NAMES, list_open
 from trading.services import journal, reconcile
 from trading.services.conclusions import covered_qty, held_price, sellable_qty
 from trading.services.context import Desk
 from trading.services.exits import exit_trade
-from trading.services.instruments import refresh_instruments
+from trading.services.instruments import refresh_rules
 from trading.services.limits import watch_daily_loss
+from trading.services.looks import AccountLook
 from trading.services.protection import (
     is_stop_passed,
     price_reached,
@@ -50,8 +51,14 @@ from trading.services.resolve import (
 log = logging.getLogger(__name__)
 
 
-# Rules and balances that made the venue refuse a sale, or a halt, are read anew this often at most.
-LOOKED_AT_MOST_EVERY = timedelta(seconds=10)
+# Where refused sales may mean that the balances are not as we think, they are compared this often at most
+# (weight 100 and more).
+RECONCILED_AT_MOST_EVERY = timedelta(seconds=10)
+# Rules that may be why a position cannot be left are read anew this often at most (weight 20 a symbol): a
+# position without protection must not wait, one that is protected may.
+RULES_AGE_BARE = timedelta(seconds=3)
+RULES_AGE_PROTECTED = timedelta(seconds=10)
+RULES_PER_ROUND = 3
 # A stream that swallows an event shows no gap: resting orders are looked at this often (weight 80).
 RESTING_AGE = timedelta(seconds=6)
 # An exit that the price has passed is asked for this often at most, where the venue has not told of it.
@@ -73,14 +80,15 @@ def run(*, desk: Desk) -> Round:
     """Make one round over unknown orders, all open trades and draining workers."""
     desk.roster.refresh(desk.clock())
     result = Round()
-    _guard("orders", lambda: _resolve(result, desk=desk))
+    look = AccountLook(desk)
+    _guard("orders", lambda: _resolve(result, look=look))
     trades = [trade for trade in list_open() if trade.state != TradeState.OPENING.value]
     _guard("rules", lambda: _look_closer(trades, desk=desk))
     quotes = _fresh_quotes([trade.symbol for trade in trades], desk=desk)
     result.looked_at = len(trades)
     for trade in trades:
         # One trade's trouble must not keep the others unprotected.
-        _guard(trade.key, partial(_look_after, trade, quotes.get(trade.symbol), result, desk=desk))
+        _guard(trade.key, partial(_look_after, trade, quotes.get(trade.symbol), result, look=look))
     result.stopped = stop_drained(now=desk.clock())
     _guard("limits", lambda: _watch_limits(desk=desk))
     return result
@@ -99,9 +107,9 @@ def run_triggers(symbols: list[str], *, desk: Desk) -> Round:
     wanted = set(symbols)
     trades = [trade for trade in list_open() if trade.symbol in wanted]
     quotes = _fresh_quotes(symbols, desk=desk)
-    result = Round(looked_at=len(trades))
+    result, look = Round(looked_at=len(trades)), AccountLook(desk)
     for trade in trades:
-        _look_after(trade, quotes.get(trade.symbol), result, desk=desk)
+        _look_after(trade, quotes.get(trade.symbol), result, look=look)
     return result
 
 
@@ -118,21 +126,25 @@ def _watch_limits(*, desk: Desk) -> None:
     watch_daily_loss(now=desk.clock())
 
 
-def _resolve(result: Round, *, desk: Desk) -> None:
-    result.resolved = resolve_orders(list_doubtful(now=desk.clock()), desk=desk)
+def _resolve(result: Round, *, look: AccountLook) -> None:
+    desk = look.desk
+    result.resolved = resolve_orders(list_doubtful(now=desk.clock()), desk=desk, look=look)
     if _is_older(desk.watch.open_orders_at, now=desk.clock(), age=RESTING_AGE):
         desk.watch.open_orders_at = desk.clock()
         result.resolved += check_resting(desk=desk)
 
 
-def _look_after(trade: Trade, quote: Quote | None, result: Round, *, desk: Desk) -> None:
+def _look_after(trade: Trade, quote: Quote | None, result: Round, *, look: AccountLook) -> None:
+    desk = look.desk
     if trade.state == TradeState.CLOSING.value or trade.exit_reason:
         # Begun, or wished for while the trade was not yet, or could not be, sold: see services.flatten.
         is_flat = exit_trade(trade.id, ExitReason(trade.exit_reason), desk=desk)
         result.left += is_flat
         if not is_flat:
             trade.refresh_from_db()
-            result.protected += protect_meanwhile(trade, desk=desk) or protect_in_doubt(trade, desk=desk)
+            result.protected += protect_meanwhile(trade, quote, desk=desk) or protect_in_doubt(
+                trade, quote, look=look
+            )
     elif trade.expires_at is not None and trade.expires_at <= desk.clock():
         result.left += exit_trade(trade.id, ExitReason.MAX_HOLD, desk=desk)
     elif is_stop_passed(trade, quote):
@@ -141,7 +153,7 @@ def _look_after(trade: Trade, quote: Quote | None, result: Round, *, desk: Desk)
     elif trade.protection == ProtectionMode.SUPERVISED.value and supervise_trade(trade, quote, desk=desk):
         result.left += 1
     elif trade.state == TradeState.OPEN.value and not trade.is_protected:
-        result.protected += protect_trade(trade.id, desk=desk) or protect_in_doubt(trade, desk=desk)
+        result.protected += protect_trade(trade.id, desk=desk) or protect_in_doubt(trade, quote, look=look)
     elif price_reached(trade, quote) is not None:
         result.resolved += _ask_for_passed(trade, desk=desk)
 
@@ -160,7 +172,7 @@ def _ask_for_passed(trade: Trade, *, desk: Desk) -> int:
     )
     due = list(passed.exclude(ask_at__gt=now))
     Order.objects.filter(pk__in=[order.pk for order in due]).update(ask_at=now + PASSED_AGE)
-    check = AbsenceCheck(desk)
+    check = AbsenceCheck(AccountLook(desk))
     return sum([resolve_order(order, desk=desk, check=check) for order in due])
 
 
@@ -171,33 +183,46 @@ def _look_closer(trades: Sequence[Trade], *, desk: Desk) -> None:
         trade__in=trades,
         side=Side.SELL.value,
         status=OrderStatus.REJECTED.value,
-        closed_at__gte=now - LOOKED_AT_MOST_EVERY,
+        closed_at__gte=now - RECONCILED_AT_MOST_EVERY,
     )
-    if not _may_be_over(trades, now=now) and not refused.exists():
-        return
-    if _is_older(rules_read_at(), now=now):
-        refresh_instruments(venue=desk.venue, now=now)
+    refused_at = {
+        order.trade_id: order.closed_at for order in refused.order_by("closed_at") if order.closed_at
+    }
+    for symbol in _list_rules_in_doubt(trades, refused_at, now=now)[:RULES_PER_ROUND]:
+        refresh_rules(symbol, venue=desk.venue, now=now)
     reconciled_at = ReconcileRun.objects.aggregate(newest=Max("at"))["newest"]
-    if refused.exists() and _is_older(reconciled_at, now=now):
+    if refused_at and _is_older(reconciled_at, now=now, age=RECONCILED_AT_MOST_EVERY):
         reconcile.run(desk=desk, reason="REFUSED")
 
 
-def _may_be_over(trades: Sequence[Trade], *, now: datetime) -> bool:
-    """Tell whether rules that may be over forbid to sell, or to protect, a part of what these trades hold."""
+def _list_rules_in_doubt(
+    trades: Sequence[Trade], refused_at: Mapping[int, datetime], *, now: datetime
+) -> list[str]:
+    """Give the symbols whose rules may be why what these trades hold can be neither sold nor protected.
+
+    Only those whose rules are old enough to be asked for again, the oldest first.
+
+    Args:
+        refused_at: When the last sale of a trade was refused, by the trade's id.
+    """
     instruments = get_instruments({trade.symbol for trade in trades})
     stops: dict[int, list[Order]] = defaultdict(list)
     for order in Order.objects.filter(trade__in=trades, role=OrderRole.STOP.value):
         stops[order.trade_id].append(order)
-    return any(
-        not instruments[trade.symbol].is_trading
-        or instruments[trade.symbol].is_rest_in_doubt(
-            sellable_qty(trade) - covered_qty(stops[trade.pk]), held_price(trade), now=now
-        )
-        for trade in trades
-    )
+    found: dict[str, datetime] = {}
+    for trade in trades:
+        instrument = instruments[trade.symbol]
+        rest = sellable_qty(trade) - covered_qty(stops[trade.pk])
+        is_stuck = not instrument.is_trading or instrument.is_rest_in_doubt(rest, held_price(trade), now=now)
+        read_at = instrument.read_at or trade.decided_at
+        was_refused = trade.pk in refused_at and refused_at[trade.pk] > read_at
+        age = RULES_AGE_PROTECTED if trade.is_protected else RULES_AGE_BARE
+        if (is_stuck or was_refused) and _is_older(read_at, now=now, age=age):
+            found[trade.symbol] = read_at
+    return sorted(found, key=lambda symbol: found[symbol])
 
 
-def _is_older(moment: datetime | None, *, now: datetime, age: timedelta = LOOKED_AT_MOST_EVERY) -> bool:
+def _is_older(moment: datetime | None, *, now: datetime, age: timedelta) -> bool:
     return moment is None or now - moment > age
 
 

@@ -1,6 +1,7 @@
 """What nobody tells: a sale in doubt leaves its position covered; a resting order that is gone is missed."""
 
 from decimal import Decimal
+from unittest.mock import Mock
 
 import pytest
 
@@ -37,16 +38,16 @@ def _lose_the_sale(scene: Scene, *, is_executed: bool) -> Trade:
         scene.venue.lose_replies = 1
     else:
         scene.venue.lose_requests = 1
-    trade = Trade.objects.get()
+    trade = Trade.objects.get(symbol="BTCUSDT")
     exit_trade(trade.pk, ExitReason.MANUAL, desk=scene.desk)
     assert Order.objects.get(role="EXIT").status == "SUBMITTED"
     return trade
 
 
-def _rounds(scene: Scene, seconds: float) -> None:
+def _rounds(scene: Scene, seconds: float, *, bid: str = "100.00", ask: str = "100.01") -> None:
     for _ in range(round(seconds)):
         scene.clock.advance(1.0)
-        scene.quote("BTCUSDT", "100.00", "100.01")
+        scene.quote("BTCUSDT", bid, ask)
         upkeep.run(desk=scene.desk)
 
 
@@ -63,6 +64,46 @@ def test_a_position_whose_sale_never_arrived_is_covered_before_the_sale_is_given
     trade.refresh_from_db()
     assert (trade.state, trade.exit_reason) == ("CLOSED", "MANUAL")
     assert_ledger_agrees(scene)
+
+
+@pytest.mark.parametrize(("bid", "ask"), [("98.00", "98.01"), ("102.00", "102.01")], ids=["stop", "target"])
+def test_a_position_in_doubt_beyond_its_prices_is_sold_before_the_sale_is_given_up(
+    scene: Scene, bid: str, ask: str
+) -> None:
+    trade = _lose_the_sale(scene, is_executed=False)
+
+    _rounds(scene, 4, bid=bid, ask=ask)
+
+    trade.refresh_from_db()
+    assert trade.state == "CLOSING"
+    assert trade.unprotected_since is None
+    sales = Order.objects.filter(role="EXIT").order_by("id")
+    assert [order.status for order in sales] == ["SUBMITTED", "FILLED"]
+    assert not Order.objects.filter(status="REJECTED").exists()
+    _rounds(scene, 30, bid=bid, ask=ask)
+    trade.refresh_from_db()
+    assert (trade.state, trade.exit_reason) == ("CLOSED", "MANUAL")
+    assert_ledger_agrees(scene)
+
+
+def test_positions_in_doubt_share_one_look_at_the_balances(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.quote("ETHUSDT", "50.00", "50.01")
+    a_worker(scene, "ETHUSDT", name="second")
+    turn(scene, "ETHUSDT")
+    scene.engine.execute("openOrders.cancelAll", {"symbol": "ETHUSDT"})
+    _lose_the_sale(scene, is_executed=False)
+    scene.venue.lose_requests = 1
+    exit_trade(Trade.objects.get(symbol="ETHUSDT").pk, ExitReason.MANUAL, desk=scene.desk)
+    scene.clock.advance(3)
+    balances = Mock(wraps=scene.venue.balances)
+    monkeypatch.setattr(scene.venue, "balances", balances)
+
+    upkeep.run(desk=scene.desk)
+
+    assert [trade.is_protected for trade in Trade.objects.all()] == [True, True]
+    assert balances.call_count == 1
 
 
 def test_a_position_whose_sale_was_executed_is_not_covered_again(scene: Scene) -> None:

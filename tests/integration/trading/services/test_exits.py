@@ -108,10 +108,10 @@ def test_two_processes_that_leave_the_same_trade_at_once_sell_it_once(
     trade = Trade.objects.get()
     look_at_pauses = exits.pause_left
 
-    def be_overtaken(orders: list[Order], *, now: datetime) -> bool:
+    def be_overtaken(of: Trade, orders: list[Order], *, now: datetime) -> bool:
         monkeypatch.setattr(exits, "pause_left", look_at_pauses)
         exit_trade(trade.pk, ExitReason.MANUAL, desk=scene.desk)
-        return look_at_pauses(orders, now=now)
+        return look_at_pauses(of, orders, now=now)
 
     monkeypatch.setattr(exits, "pause_left", be_overtaken)
     exit_trade(trade.pk, ExitReason.MANUAL, desk=scene.desk)

@@ -1,6 +1,7 @@
 """Protection: sold in one request, kept while a sale is refused, put back, and never silently gone."""
 
 from decimal import Decimal
+from unittest.mock import Mock
 
 import pytest
 
@@ -207,6 +208,50 @@ def test_what_no_order_may_carry_and_nothing_protects_is_booked_as_dust(scene: S
     trade.refresh_from_db()
     assert (trade.state, trade.exit_reason) == ("CLOSED", "DUST")
     assert trade.dust_qty == trade.qty > 0
+    assert_ledger_agrees(scene)
+
+
+def test_a_halted_symbol_that_trades_again_is_sold_within_seconds_by_a_question_of_its_own(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade = _held(scene)
+    scene.engine.execute("openOrders.cancelAll", {"symbol": "BTCUSDT"})
+    scene.pump()
+    scene.venue.catalogue.update("BTCUSDT", status="BREAK")
+    instruments.refresh_instruments(venue=scene.venue, now=scene.clock())
+    Trade.objects.filter(pk=trade.pk).update(state="CLOSING", exit_reason="MANUAL")
+    volumes = Mock(wraps=scene.venue.quote_volumes)
+    monkeypatch.setattr(scene.venue, "quote_volumes", volumes)
+    _rounds(scene, 20)
+    assert not Order.objects.filter(role="EXIT").exists()
+    scene.venue.catalogue.update("BTCUSDT", status="TRADING")
+
+    _rounds(scene, 3)
+
+    assert Trade.objects.get().state == "CLOSED"
+    assert not volumes.called
+    assert_ledger_agrees(scene)
+
+
+def test_refused_sales_of_a_bare_position_are_tried_again_every_few_seconds(scene: Scene) -> None:
+    trade = _held(scene)
+    scene.engine.execute("openOrders.cancelAll", {"symbol": "BTCUSDT"})
+    scene.pump()
+    scene.quote("BTCUSDT", "90.00", "90.01")
+    scene.venue.refuse = ["This action is disabled on this account."] * 100
+    for _ in range(25):
+        scene.clock.advance(1)
+        scene.quote("BTCUSDT", "90.00", "90.01")
+        upkeep.run(desk=scene.desk)
+    scene.venue.refuse = []
+    for _ in range(4):
+        scene.clock.advance(1)
+        scene.quote("BTCUSDT", "90.00", "90.01")
+        upkeep.run(desk=scene.desk)
+
+    trade.refresh_from_db()
+    assert trade.state == "CLOSED"
+    assert Order.objects.filter(status="REJECTED").count() <= 10
     assert_ledger_agrees(scene)
 
 
