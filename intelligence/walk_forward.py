@@ -39,8 +39,8 @@ STEP = 1.25  # a review moves one limit by this factor at most
 REACH = 2.0  # and never further from the default than this factor
 ALPHA = 0.05  # chance that any challenger without gain ever takes over, in all of a worker's life
 RETURN_ALPHA = 0.1  # going back needs less
-SHADOW_DAYS = 90  # then a challenger that proved nothing is dropped
-GAP_ROOM = 2.0  # a stop may lose so many times its distance before the test cuts it off
+SHADOW_DAYS = 180  # then a challenger that proved nothing is dropped
+GAP_ROOM = 1.5  # a stop may lose so many times its distance before the test cuts it off
 
 
 class Step(StrEnum):

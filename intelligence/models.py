@@ -1,0 +1,77 @@
+"""What learning keeps: how far each worker may be tuned, and every challenge with its evidence.
+
+Written by intelligence.tuning only. Loaded by every process, so nothing here imports the analysis libraries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+
+class TuningMode(models.TextChoices):
+    """How far a worker's parameters may be moved."""
+
+    OFF = "OFF", "off"
+    ADVISE = "ADVISE", "advise"
+    AUTOMATIC = "AUTOMATIC", "automatic"
+
+
+class Tuning(models.Model):
+    """The mode of one worker; a worker without a row is off."""
+
+    worker = models.OneToOneField("trading.Worker", on_delete=models.CASCADE, related_name="tuning")
+    mode = models.CharField(max_length=10, choices=TuningMode.choices, default=TuningMode.OFF)
+    tried = models.PositiveIntegerField(default=0, help_text="Neighbours that were compared so far")
+    challengers = models.PositiveIntegerField(default=0, help_text="Challengers so far; later ones need more")
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=200, blank=True, help_text="What the last review said")
+
+    class Meta:
+        verbose_name_plural = "tuning"
+
+    def __str__(self) -> str:
+        return f"{self.worker}: {self.mode}"
+
+
+class ChallengeState(models.TextChoices):
+    """Life of a challenge."""
+
+    SHADOW = "SHADOW", "in shadow"
+    ADVISED = "ADVISED", "proven, waits for the operator"
+    PROMOTED = "PROMOTED", "has replaced the champion"
+    DROPPED = "DROPPED", "proved nothing in time"
+    OVERTAKEN = "OVERTAKEN", "the worker was changed meanwhile"
+    RETURNED = "RETURNED", "was worse and went back"
+    CONFIRMED = "CONFIRMED", "stays"
+
+
+class Challenge(models.Model):
+    """One parameter that is to move: both settings, and what was seen of them side by side."""
+
+    worker = models.ForeignKey("trading.Worker", on_delete=models.CASCADE, related_name="challenges")
+    state = models.CharField(max_length=10, choices=ChallengeState.choices)
+    parameter = models.CharField(max_length=60)
+    before: models.JSONField[dict[str, float], dict[str, float]] = models.JSONField(help_text="Champion")
+    after: models.JSONField[dict[str, float], dict[str, float]] = models.JSONField(help_text="Challenger")
+    number = models.PositiveIntegerField(help_text="Of the worker's challengers")
+    tried = models.PositiveIntegerField()
+    confidence = models.FloatField(help_text="Deflated Sharpe ratio of the proposal")
+    evidence: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    begun_at = models.DateTimeField(help_text="Since when both are played side by side")
+    judged_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["worker"],
+                condition=models.Q(state__in=["SHADOW", "PROMOTED"]),
+                name="one_live_challenge_per_worker",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parameter}: {self.before.get(self.parameter)} → {self.after.get(self.parameter)}"
