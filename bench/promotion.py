@@ -2,10 +2,10 @@
 
     python -m bench promotion
 
-Noise: walks with sudden falls, after which the price falls on or comes back by the toss of a coin;
-with costs nothing pays. Planted: the same walks, but each fall of 4 to 9 % comes back within hours;
-the champion asks for 6 % and misses the smaller ones. A hundred markets of each kind are walked forward over a
-year of 15-minute candles on three symbols.
+Noise: walks with sudden falls, after which the price falls on or comes back by the toss of a coin; with
+costs nothing pays. Planted: the same walks, but each fall of 4 to 9 % comes back within hours; the champion
+asks for 6 % and misses the smaller ones. A hundred markets of each kind are walked forward over a year of
+15-minute candles on three symbols.
 """
 
 from __future__ import annotations

@@ -373,6 +373,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "monitoring hourly report": _every(120.0, "monitoring.make_report", kind="HOURLY"),
     "monitoring daily report": _every(900.0, "monitoring.make_report", kind="DAILY"),
     "monitoring weekly report": _every(3600.0, "monitoring.make_report", kind="WEEKLY"),
+    "intelligence screening": _every(3600.0, "intelligence.screen"),
     "intelligence tuning": _every(6 * 3600.0, "intelligence.tune"),
     "monitoring thinning": _every(3600.0, "monitoring.thin"),
 }

@@ -26,6 +26,12 @@ def tune() -> None:
         _run("tune")
 
 
+@shared_task(name="intelligence.screen")
+def screen() -> None:
+    """Bar symbols that lose beyond bad luck, and markets that are not normal."""
+    _run("screen")
+
+
 def _run(command: str) -> None:
     """Run a command of ours; what it says on standard error is in its own log."""
     program = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, "--json"]

@@ -65,3 +65,8 @@ def list_barred(*, now: datetime) -> set[str]:
     live = BlacklistEntry.objects.filter(lifted_at__isnull=True)
     current = live.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
     return set(current.values_list("symbol", flat=True))
+
+
+def list_bars(*, actor: str) -> list[BlacklistEntry]:
+    """Give all blacklist entries that somebody made, the oldest first, those that are over included."""
+    return list(BlacklistEntry.objects.filter(created_by=actor).order_by("created_at"))
