@@ -42,7 +42,7 @@ def measure(*, runs: int = RUNS) -> dict[str, Any]:
 def _count(kind: str, runs: int) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for seed in range(runs):
-        market = a_market(seed, comes_back=kind == "planted")
+        market = a_market(seed, kind=kind)
         plan = plan_of_strategy("CAPITULATION", interval_s=INTERVAL_S, costs=CostModel())
         steps = {each.step for each in walk(plan, market).steps}
         counts.update(str(step) for step in steps)
@@ -50,16 +50,15 @@ def _count(kind: str, runs: int) -> dict[str, int]:
     return {str(step).lower(): counts[step] for step in Step}
 
 
-def a_market(seed: int, *, comes_back: bool) -> Market:
-    """Give three symbols; a market without comebacks has moves of the same sizes both ways."""
+def a_market(seed: int, *, kind: str) -> Market:
+    """Give three symbols: `planted`, `noise`, or `hinted`, where the volume of a fall tells what follows."""
     histories = [
-        _history(f"{name}USDT", seed * SYMBOLS + number, comes_back=comes_back)
-        for number, name in enumerate("ABC")
+        _history(f"{name}USDT", seed * SYMBOLS + number, kind=kind) for number, name in enumerate("ABC")
     ]
     return join(histories)
 
 
-def _history(symbol: str, seed: int, *, comes_back: bool) -> History:
+def _history(symbol: str, seed: int, *, kind: str) -> History:
     random = np.random.default_rng(seed)
     steps = random.normal(0.0, 15e-4, ROWS)
     volume = random.lognormal(3.0, 0.4, ROWS)
@@ -69,8 +68,9 @@ def _history(symbol: str, seed: int, *, comes_back: bool) -> History:
         depth = random.uniform(0.04, 0.09)
         steps[place] -= 0.45 * depth
         wick[1, place] += 0.55 * depth  # the low is met inside the candle, and the close is above it
-        volume[place] *= 8.0
-        after = 0.8 * depth * (1.0 if comes_back else random.choice([-1.0, 1.0]))
+        is_back = kind == "planted" or random.random() < 0.5
+        volume[place] *= 24.0 if kind == "hinted" and is_back else 8.0
+        after = 0.8 * depth * (1.0 if is_back else -1.0)
         steps[place + 1 : place + 13] += after / 12
     close = np.round(100.0 * np.exp(np.cumsum(steps)), 4)
     opens = np.concatenate((close[:1], close[:-1]))

@@ -202,6 +202,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link("Tuning", "tune", "intelligence_tuning"),
                     _link("Challenges", "compare_arrows", "intelligence_challenge"),
+                    _link("Models", "psychology", "intelligence_modelversion"),
                 ],
             },
             {

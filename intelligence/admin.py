@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from intelligence.models import Challenge, Tuning, TuningMode
+from intelligence.models import Challenge, ModelVersion, Tuning, TuningMode
 from trading import history
 from trading.services import journal
 
@@ -51,11 +51,28 @@ class TuningAdmin(ModelAdmin):  # type: ignore[misc]  # comes without types
         )
 
 
-@admin.register(Challenge)
-class ChallengeAdmin(ModelAdmin):  # type: ignore[misc]  # comes without types
-    """Each proposed change, the newest first: what moved, on which evidence, and what became of it."""
+class LookedAdmin(ModelAdmin):  # type: ignore[misc]  # comes without types
+    """A page that is only looked at: learning adds and changes, evidence stays."""
 
     actions: Any = None
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Learning adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Learning changes."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Evidence stays."""
+        return False
+
+
+@admin.register(Challenge)
+class ChallengeAdmin(LookedAdmin):
+    """Each proposed change, the newest first: what moved, on which evidence, and what became of it."""
+
     list_display = ("__str__", "worker", "state", "proof", "confidence", "begun_at", "ended_at")
     list_filter = ("state", "worker")
     list_select_related = ("worker",)
@@ -68,14 +85,23 @@ class ChallengeAdmin(ModelAdmin):  # type: ignore[misc]  # comes without types
             return "none yet"
         return f"{seen['better']:.1f} better, {seen['gaining']:.1f} gaining; {seen['trades']} trades"
 
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Reviews add."""
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Reviews change."""
-        return False
+@admin.register(ModelVersion)
+class ModelVersionAdmin(LookedAdmin):
+    """Trained models, the newest first, with what they were worth on signals they had not seen."""
 
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Evidence stays."""
-        return False
+    list_display = ("__str__", "is_proven", "worth", "heaviest", "trained_at")
+    list_filter = ("strategy", "is_proven")
+
+    @display(description="All signals, those let through")  # type: ignore[untyped-decorator]  # as above
+    def worth(self, version: ModelVersion) -> str:
+        """Say what a trade made, of all and of those that the model lets through."""
+        seen = version.judgement
+        return (
+            f"{seen['all_bps']:+.1f} bps, {seen['taken_bps']:+.1f} bps ({seen['taken']} of {seen['judged']})"
+        )
+
+    @display(description="Heaviest features")  # type: ignore[untyped-decorator]  # as above
+    def heaviest(self, version: ModelVersion) -> str:
+        """Name what it looks at most."""
+        return ", ".join(f"{name} {share:.0%}" for name, share in version.importances[:3])

@@ -1,8 +1,8 @@
 """Bars symbols by statistics of closed trades and by facts of the market, for a while and with the evidence.
 
 Called by `manage.py screen`. Writes through trading's blacklist, where an operator undoes it: what was lifted
-by hand is judged by later trades alone. A bar that runs out is not renewed by itself; the symbol proves itself
-anew, and each further bar for losing lasts twice as long.
+by hand is judged by later trades alone. A bar that runs out is not renewed by itself: the symbol proves
+itself anew, and each further bar for losing lasts twice as long.
 """
 
 from __future__ import annotations
@@ -65,10 +65,9 @@ def _first_of_each(findings: Iterable[Finding | None], barred: set[str]) -> list
 def tell(finding: Finding) -> str:
     """Say in a line why a symbol is barred."""
     if finding.reason == LOSES:
-        return (
-            f"{finding.trades} trades at {finding.mean_bps:+.0f} bps each, "
-            f"the others {finding.others_bps:+.0f}; evidence {finding.evidence:.0f}, {finding.needed:.0f} is enough"
-        )
+        means = f"{finding.mean_bps:+.0f} bps each, the others {finding.others_bps:+.0f}"
+        enough = f"evidence {finding.evidence:.0f}, {finding.needed:.0f} is enough"
+        return f"{finding.trades} trades at {means}; {enough}"
     if finding.reason == "CANDLE_GAPS":
         return f"{finding.evidence:.1%} of the newest candles are missing, {finding.needed:.0%} is too much"
     return (

@@ -1,6 +1,7 @@
-"""What learning keeps: how far each worker may be tuned, and every challenge with its evidence.
+"""What learning keeps: how far each worker may be tuned, every challenge with its evidence, trained models.
 
-Written by intelligence.tuning only. Loaded by every process, so nothing here imports the analysis libraries.
+Written by intelligence.tuning and `manage.py train` only. Loaded by every process, so nothing here imports
+the analysis libraries.
 """
 
 from __future__ import annotations
@@ -75,3 +76,27 @@ class Challenge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.parameter}: {self.before.get(self.parameter)} → {self.after.get(self.parameter)}"
+
+
+class ModelVersion(models.Model):
+    """One trained model of a strategy with the hash of its data and what its unseen predictions were worth."""
+
+    strategy = models.CharField(max_length=40)
+    interval = models.CharField(max_length=4)
+    digest = models.CharField(max_length=64, help_text="Hash of the examples it was trained on")
+    is_proven = models.BooleanField(help_text="Passed the gate: lets through more, and gains at all")
+    judgement: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField()
+    model: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(help_text="Its numbers")
+    importances: models.JSONField[list[Any], list[Any]] = models.JSONField(default=list)
+    trained_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["strategy", "interval", "digest"], name="one_model_of_equal_examples"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.strategy} {self.interval} {self.digest[:8]}"

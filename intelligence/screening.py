@@ -1,8 +1,8 @@
 """Which symbols lose more than the rest beyond bad luck, and which markets are not normal. Pure.
 
 Called by intelligence.blacklisting. Three unlucky trades ban nobody: each trade of a symbol is a bet on
-"worse than the others, and losing"; only evidence that a symbol like the rest would reach once in twenty years of
-looking, over all symbols together, bars it.
+"worse than the others, and losing"; a symbol is barred by evidence that one like the rest would reach, over
+all symbols together and however often one looks, with a chance of ALPHA.
 """
 
 from __future__ import annotations

@@ -12,12 +12,13 @@ import sys
 import time
 from argparse import ArgumentParser
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
-from intelligence import baselines, report
+from intelligence import baselines, plots, report
 from intelligence.backtest import CostModel, Market, Plan
 from intelligence.command_input import NOT_FINE, WRONG_USAGE, add_data_options, read_market
 from intelligence.plans import plan_of_strategy
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             "--strategy", default=DEFAULT_STRATEGY, metavar="NAME", help=", ".join(STRATEGIES)
         )
 
+        parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="Draw equity, drawdown and trades")
+
     def handle(self, **options: Any) -> None:
         """Read, walk, compare, tell."""
         market = read_market(
@@ -58,6 +61,11 @@ class Command(BaseCommand):
         begun = time.perf_counter()
         walked = walk(plan, market)
         taken_s = time.perf_counter() - begun
+        try:
+            if options["plot"]:
+                plots.draw(plan, market, walked.outcome, options["plot"])
+        except (ValueError, OSError) as error:
+            raise CommandError(str(error), returncode=WRONG_USAGE) from None
         answer = _answer(plan, market, walked, taken_s=taken_s)
         if options["json"]:
             self.stdout.write(json.dumps(answer))

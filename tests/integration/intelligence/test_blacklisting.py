@@ -74,9 +74,9 @@ def test_three_unlucky_trades_ban_nobody_and_what_was_lifted_starts_anew(
 ) -> None:
     for symbol in SYMBOLS:
         close_trades(worker, symbol, now - timedelta(days=1), bps=10, count=40)
-    close_trades(worker, "DUSDT", now, bps=-300, count=3)
+    close_trades(worker, "DUSDT", now - timedelta(minutes=30), bps=-300, count=3)
     assert screen({}, now=now) == []
-    close_trades(worker, "CUSDT", now, bps=-150, count=50)
+    close_trades(worker, "CUSDT", now - timedelta(minutes=20), bps=-150, count=50)
     assert [each.symbol for each in screen({}, now=now)] == ["CUSDT"]
 
     lift_symbol("CUSDT", actor="operator", now=now)

@@ -29,7 +29,7 @@ COSTS = CostModel()
 
 @pytest.fixture(scope="module")
 def planted() -> Market:
-    return a_market(4, comes_back=True)
+    return a_market(4, kind="planted")
 
 
 @pytest.fixture

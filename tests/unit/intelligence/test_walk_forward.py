@@ -144,7 +144,7 @@ def test_later_challengers_need_more() -> None:
 
 
 def test_planted_edge_is_proposed_shadowed_and_promoted_and_noise_is_not() -> None:
-    planted = a_market(4, comes_back=True)
+    planted = a_market(4, kind="planted")
     plan = plan_of_strategy("CAPITULATION", interval_s=900, costs=CostModel())
 
     steps = walk(plan, planted).steps
@@ -153,5 +153,5 @@ def test_planted_edge_is_proposed_shadowed_and_promoted_and_noise_is_not() -> No
     assert (steps[1].parameter, steps[1].before, steps[1].after) == ("fall_min_bps", 600.0, 480.0)
     assert steps[1].proof is not None
     assert steps[1].proof.is_enough(1)
-    noise = a_market(4, comes_back=False)
+    noise = a_market(4, kind="noise")
     assert Step.PROMOTED not in {each.step for each in walk(plan, noise).steps}
