@@ -84,7 +84,7 @@ def _pull(stack: Stack, pull: Callable[[], list[str]]) -> dict[str, Any]:
 
 
 def _halted_ms(stack: Stack) -> float:
-    """Give when the trading state was set, by our own stamp; every claim after its commit is denied."""
+    """Give when the trading state was set, by our own stamp; entries checked after its commit are denied."""
     text = stack.rows("select changed_at from trading_tradingcontrol where state = 'HALTED'")[0][0]
     seconds = stack.rows("select (julianday(?) - 2440587.5) * 86400.0", text)[0][0]
     return float(seconds) * 1000

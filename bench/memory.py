@@ -1,16 +1,20 @@
 """Proportional memory (PSS) of every process of the stack, the paper venue apart, under load, and its slope.
 
-Ten workers trade on fifty symbols. After a warm-up every process is read again and again; the slope of each
-series tells whether it creeps. A page that other stacks on the machine map too is shared with them, so the
-figures are those of the machine as it is: `strangers` counts the Python processes that are not of this stack.
+Ten workers trade on fifty symbols. After a warm-up every process is read again and again. The slope of each
+series tells whether it creeps, and is taken from the middles of spans of two minutes: a job that comes every
+two minutes for some seconds is in the largest sum, and in no slope. A page that other stacks on the machine
+map too is shared with them, so the figures are those of the machine as it is: `strangers` counts the Python
+processes that are not of this stack.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 import psutil
@@ -25,24 +29,30 @@ WORKERS = 10
 CLOSED = "select count(*) from trading_trade where state = 'CLOSED'"
 WARM_TRADES = 20
 # Pools grow to their size, statements and pages are met for the first time: measured, the trader adds
-# 8 MiB in four minutes, then under 1 MiB in six.
+# 8 MiB in four minutes, then under 1 MiB in six. A longer run sees smaller steps, and waits for their end.
 WARM_UP_S = 300.0
-SAMPLE_EVERY_S = 20.0
+WARM_UP_SHARE = 0.25
+# Readings must not keep step with jobs that come every two seconds, minute or two minutes.
+SAMPLE_EVERY_S = 7.0
+SPAN_S = 120.0
+FEWEST_SPANS = 10
+LIMIT_MB = 250.0
+MB = 1_000_000
 MIB = 1024 * 1024
 TOTAL = "total"
-# A worker of the analysis lives for seconds; what it takes is the analyst's.
 MARKS = {
     "trading.paper": "paper",
     "redis.sock": "redis",
     "/bin/sh": "guard",
-    "fast-cycle: analysis": "analyst",
 }
 
 Reading = dict[str, float]
 
 
-def measure(*, minutes: float = 4.0, warm_up_s: float = WARM_UP_S) -> dict[str, Any]:
+def measure(*, minutes: float = 4.0) -> dict[str, Any]:
     """Trade for so many minutes after the warm-up; give MiB by process (median) and the slope of each.
+
+    The warm-up takes five minutes, or a quarter of what follows where that is more.
 
     Each reading is told on standard error, so that a run of an hour shows how far it is, and where it ended.
     """
@@ -56,11 +66,13 @@ def measure(*, minutes: float = 4.0, warm_up_s: float = WARM_UP_S) -> dict[str, 
             return bool(stack.rows(CLOSED)[0][0] >= WARM_TRADES)
 
         wait_until(trades, limit_s=120)
+        warm_up_s = max(WARM_UP_S, minutes * 60 * WARM_UP_SHARE)
         time.sleep(warm_up_s)
         begin = stack.rows(CLOSED)[0][0]
         samples = _sample(stack, seconds=minutes * 60)
         closed = stack.rows(CLOSED)[0][0] - begin
-        return {"minutes": minutes, "trades": closed, "strangers": _strangers(stack), **summary(samples)}
+        about = {"minutes": minutes, "warm_up_s": warm_up_s, "trades": closed, "strangers": _strangers(stack)}
+        return about | summary(samples)
 
 
 def _sample(stack: Stack, *, seconds: float) -> list[tuple[float, Reading]]:
@@ -81,21 +93,39 @@ def _tell(at_s: float, reading: Reading) -> None:
 
 
 def summary(samples: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Any]:
-    """Judge samples of (seconds, MiB by process): the middle, the largest total, the slope of each series."""
+    """Judge samples of (seconds, MiB by process): the middle, the largest total, the slope of each series.
+
+    A process that is absent more often than not (the analyst) has no slope; its middle is that of its visits.
+    """
     whole = [(at_s, {**each, TOTAL: sum(each.values())}) for at_s, each in samples]
     names = sorted({name for _, each in whole for name in each})
     series = {name: [(at_s, each[name]) for at_s, each in whole if name in each] for name in names}
-    middle = {name: sorted(value for _, value in rows)[len(rows) // 2] for name, rows in series.items()}
-    slopes = {name: found for name, rows in series.items() if (found := slope(rows)) is not None}
+    middle = {name: median(value for _, value in rows) for name, rows in series.items()}
+    steady = {name: rows for name, rows in series.items() if 2 * len(rows) > len(whole)}
+    slopes = {name: found for name, rows in steady.items() if (found := slope(middles(rows))) is not None}
+    largest_mib = max(value for _, value in series[TOTAL])
     return {
         "total_mib": middle.pop(TOTAL),
-        "largest_total_mib": max(value for _, value in series[TOTAL]),
+        "largest_total_mib": largest_mib,
+        "limit_mb": LIMIT_MB,
+        "is_below_limit": largest_mib * MIB < LIMIT_MB * MB,
+        "grows": slopes[TOTAL].low > 0 if TOTAL in slopes else None,
         "by_process_mib": middle,
         "slope_mib_per_hour": {
             name: {**asdict(found), "contains_zero": found.contains_zero} for name, found in slopes.items()
         },
         "total_series": [[round(at_s, 1), round(value, 2)] for at_s, value in series[TOTAL]],
     }
+
+
+def middles(rows: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Give the middle of each span of two minutes, of shorter ones where there would be too few."""
+    begin_s, end_s = rows[0][0], rows[-1][0]
+    span_s = max(min(SPAN_S, (end_s - begin_s) / FEWEST_SPANS), SAMPLE_EVERY_S)
+    spans: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for at_s, value in rows:
+        spans[int((at_s - begin_s) // span_s)].append((at_s, value))
+    return [(median(at_s for at_s, _ in span), median(value for _, value in span)) for span in spans.values()]
 
 
 def _create(stack: Stack, number: int) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from bench.menaces import MENACES, Menace
 
-FORKED = ("web", "feed", "executions", "trader", "analyst")
-KILLED = (*FORKED, "executions", "trader", "trader", "paper", "redis")
+FORKED = ("web", "feed", "trader")  # executions runs in the feed's process
+KILLED = (*FORKED, "feed", "feed", "trader", "trader", "paper", "redis")
 # How often each kind of act is drawn, and the mean pause between two acts.
 KINDS = {"fault": 0.5, "kill": 0.17, "freeze": 0.05, "task": 0.16, "outsider": 0.1, "restart": 0.02}
 PAUSE_S = 2.2

@@ -21,7 +21,7 @@ from django.core.management import call_command
 from bench.still_venue import StillVenue
 from tests.support.builders import a_config
 from tests.support.desk import FakeMarket, flat_candles
-from tests.support.trading import ALWAYS, last_closed
+from tests.support.trading import ALWAYS, allow_everything, last_closed
 from trading.domain import strategy
 from trading.domain.market import INTERVAL_S, ClosedCandle, Quote
 from trading.domain.strategy import StrategySpec
@@ -146,6 +146,7 @@ def settle_in(still: StillVenue, worker_names: tuple[str, ...] = ("bench",), int
     """Read the symbols and start the workers, once for all runs."""
     desk = RealDesk(still)
     now = desk.clock()
+    allow_everything()
     instruments.refresh_instruments(venue=desk.venue, now=now)
     config = a_config(
         strategy=ALWAYS.name,

@@ -170,6 +170,9 @@ def start(home: Path, *options: str) -> Iterator[Stack]:
         wait_until(is_ready, limit_s=READY_LIMIT_S, every_s=0.05)
         stack = Stack(home, port, paper_port, process, environment, time.monotonic() - began)
         try:
+            # Everything new begins with one small worker; what is measured here is the product at work.
+            unlimited = ("--max-workers", "none", "--max-trade-notional", "none")
+            stack.manage("rollout", "define", "first", *unlimited, "--reason", "bench")
             yield stack
         finally:
             if process.poll() is None:

@@ -1,14 +1,20 @@
-"""Feed and user stream through mischief, one a minute by a seed: how long until they are back, what is lost?
+"""Feed and user stream with a cut a minute, and other mischief between: how long until back, what is lost?
 
-Both run in a process of their own on a paper venue in another. Ten times a second it is looked whether prices
-are fresh in Redis (the newest arrived less than FRESH_S ago) and whether the user stream serves. Uptime is
-the share of looks at which both were so, leaving out those during which the venue itself was away: from a
-kill or the begin of an outage until it answers again. Usable is the share at which both were so with the age
-at which a trader refuses a price in place of FRESH_S. A price has its age whatever the reason, so a market
-that says nothing for a moment, or a machine that stands still, counts as down too.
+Both run in a process of their own on a paper venue in another, on twenty symbols. In the first half of each
+minute all connections are cut; in the second half of every second minute comes one of the other kinds, in
+turn. Ten times a second the newest price of each symbol in Redis is looked at, and whether the user stream
+serves.
 
-Twice: connections cut and nothing else, then all kinds of mischief in turn. Candles are compared with the
-venue's own at the end of each.
+Up is a symbol's market while its newest price is younger than the age at which a trader refuses it
+(USABLE_S), and the user stream while it is connected and subscribed. Uptime is the share of symbol-seconds
+in which both were so: with a cut a minute, and beside it that of the whole run, with what else struck. Left
+out is the time in which the venue itself is away: from a kill, or the begin of
+an outage, until it answers again; what the feed needs from then on is counted against it. A price has its
+age whatever the reason, so a market that says nothing for a moment, or a machine that stands still, counts
+as down too. Fresh is the same with FRESH_S, in which every symbol tells two prices. Each loss is kept with
+its moment, and what struck before.
+
+Candles are compared with the venue's own at the end, and mischief that the feed never noticed is named.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +44,26 @@ from tests.support.servers import run_redis
 from tests.support.wire import clock
 from trading.exchange.signing import Signer
 from trading.exchange.user_stream import UserStream
-from trading.market.cache import MarketCache, candles_key
+from trading.market.cache import MarketCache
+from trading.market.ingest import FEED_KEY
+from trading.paper.catalogue_symbols import known_symbols
 
 ROOT = Path(__file__).resolve().parent.parent
-SYMBOL = "BTCUSDT"
+SYMBOLS = known_symbols()[:20]
 USER_KEY = "bench:user"
 LOOK_EVERY_S = 0.1
-FRESH_S = 0.5  # the synthetic market tells many prices a second
+TELL_EVERY_S = 0.01
+FRESH_S = 0.5  # the synthetic market tells five prices a second of each symbol
 USABLE_S = 2.0  # services.context.Limits.max_quote_age_s
 SETTLE_S = 8.0
 OUTAGE_S = 6.0
-KINDS = ("cut", "silent", "shutdown", "day", "restart", "outage")
+LONGEST_S = SETTLE_S + OUTAGE_S + 4.0  # what the longest mischief takes, with the start of a venue
+LIFE_S = 86_400.0
+# Longer than the venue's heart-beat, which ends a connection that has lived its time; shorter than the life,
+# so that what connects meanwhile stays.
+DAY_LIFE_S, DAY_ENDS_WITHIN_S = 4.0, 1.5
+CUT = "cut"
+OTHERS = ("silent", "shutdown", "day", "restart", "outage")
 
 
 @dataclass
@@ -61,7 +76,7 @@ class Venue:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        options = ["--symbols", SYMBOL, "--port", str(self.port), "--state", str(self.state)]
+        options = ["--symbols", ",".join(SYMBOLS), "--port", str(self.port), "--state", str(self.state)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "trading.paper", *options], cwd=ROOT, stderr=subprocess.DEVNULL
         )
@@ -93,40 +108,110 @@ class Venue:
         self.ask("POST", "/paper/faults", {"fault": fault, "params": params})
 
 
+@dataclass(slots=True)
+class Loss:
+    """A stretch in which something was down: when it was first seen, after which mischief, and what."""
+
+    at_s: float
+    after: str
+    after_s: float
+    symbol_seconds: float = 0.0
+    user_stream_s: float = 0.0
+    oldest_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Seconds:
+    """Seconds that were looked at, and those in which all was up, or a part of it; symbols weigh alike."""
+
+    seen: float = 0.0
+    up: float = 0.0
+    market_up: float = 0.0
+    user_stream_up: float = 0.0
+    fresh: float = 0.0
+
+    def add(
+        self, passed_s: float, down_s: Sequence[float], ages_s: Sequence[float], *, user_s: float
+    ) -> None:
+        """Count what a look has seen, for the time since the look before it.
+
+        Whether market and user stream were down at once within a look is not known: taken as one after
+        the other, which tells too little uptime rather than too much.
+        """
+        market_down_s = sum(down_s) / len(SYMBOLS)
+        self.seen += passed_s
+        self.market_up += passed_s - market_down_s
+        self.user_stream_up += passed_s - user_s
+        self.up += max(passed_s - market_down_s - user_s, 0.0)
+        self.fresh += passed_s * sum(age_s < FRESH_S for age_s in ages_s) / len(SYMBOLS)
+
+    def ratios(self) -> dict[str, float]:
+        """Give the shares of what was looked at."""
+        return {
+            name: round(seconds / self.seen, 6) for name, seconds in asdict(self).items() if name != "seen"
+        }
+
+
 @dataclass
 class Looks:
-    """What was seen, ten times a second."""
+    """What was seen, ten times a second: in the whole run, and in it without what follows other mischief."""
 
     client: redis.Redis
-    count: int = 0
-    fresh: int = 0
-    usable: int = 0
-    by_kind: dict[str, list[float]] = field(default_factory=dict)
+    whole: Seconds = field(default_factory=Seconds)
+    with_cuts: Seconds = field(default_factory=Seconds)
+    longest_look_s: float = 0.0
+    back_s: dict[str, list[float]] = field(default_factory=dict)
+    losses: list[Loss] = field(default_factory=list)
+    unnoticed: list[str] = field(default_factory=list)
 
-    def age_s(self) -> float:
-        """Give the age of the price; without end where there is none or the user stream does not serve."""
-        quote = MarketCache(self.client).quotes([SYMBOL]).get(SYMBOL)
-        user = self.client.get(USER_KEY)
-        serves = isinstance(user, bytes) and json.loads(user)["connected"] is True
-        return quote.age_s(clock()) if quote is not None and serves else math.inf
+    def ages_s(self) -> list[float]:
+        """Give the age of each symbol's price; without end where there is none."""
+        quotes, now = MarketCache(self.client).quotes(SYMBOLS), clock()
+        return [quotes[symbol].age_s(now) if symbol in quotes else math.inf for symbol in SYMBOLS]
 
-    def is_up(self) -> bool:
-        """all is up"""
-        return self.age_s() < FRESH_S
+    def user(self) -> dict[str, Any]:
+        """Give what the process that listens says of the user stream."""
+        told = self.client.get(USER_KEY)
+        return json.loads(told) if isinstance(told, bytes) else {"connected": False, "down_s": 0.0}
 
-    def look(self, seconds: float, *, kind: str = "") -> None:
-        """Look for so long; of a kind of mischief, note how long it took until all was up for good."""
-        began_s = last_down_s = time.monotonic()
-        while (now_s := time.monotonic()) - began_s < seconds:
-            age_s = self.age_s()
-            self.count += 1
-            self.fresh += age_s < FRESH_S
-            self.usable += age_s < USABLE_S
-            if age_s >= FRESH_S:
-                last_down_s = now_s
+    def is_fresh(self) -> bool:
+        """all is up, and prices are fresh"""
+        return max(self.ages_s()) < FRESH_S and self.user()["connected"]
+
+    def ended(self) -> int:
+        """Give how many connections of both streams have ended or were replaced."""
+        told = [self.client.get(FEED_KEY), self.client.get(USER_KEY)]
+        statuses = [json.loads(each) for each in told if isinstance(each, bytes)]
+        return sum(status["reconnects"] + status["handovers"] for status in statuses)
+
+    def look(self, seconds: float, *, kind: str = "") -> float:
+        """Look for so long after a kind of mischief; give the seconds until all was fresh for good."""
+        counted = (self.whole,) if kind in OTHERS else (self.whole, self.with_cuts)
+        began_s = looked_s = last_down_s = time.monotonic()
+        user_down_s = self.user()["down_s"]
+        loss: Loss | None = None
+        while looked_s - began_s < seconds:
             time.sleep(LOOK_EVERY_S)
-        if kind:
-            self.by_kind.setdefault(kind, []).append(round(last_down_s - began_s, 2))
+            ages_s, user = self.ages_s(), self.user()
+            now_s = time.monotonic()
+            passed_s, looked_s = now_s - looked_s, now_s
+            down_s = [min(max(age_s - USABLE_S, 0.0), passed_s) for age_s in ages_s]
+            user_s, user_down_s = user["down_s"] - user_down_s, user["down_s"]
+            for each in counted:
+                each.add(passed_s, down_s, ages_s, user_s=user_s)
+            self.longest_look_s = max(self.longest_look_s, passed_s)
+            if max(ages_s) >= FRESH_S or not user["connected"]:
+                last_down_s = now_s
+            if user_s or any(down_s):
+                if loss is None:
+                    loss = Loss(round(self.whole.seen, 1), kind, round(now_s - began_s, 2))
+                    self.losses.append(loss)
+                loss.symbol_seconds += sum(down_s)
+                loss.user_stream_s += user_s
+                loss.oldest_s = max(loss.oldest_s, *ages_s)
+            else:
+                loss = None
+        return last_down_s - began_s
 
 
 def strike(kind: str, venue: Venue) -> None:
@@ -139,15 +224,35 @@ def strike(kind: str, venue: Venue) -> None:
         case "shutdown":
             venue.arm(47, after_s=3.0)
         case "day":
-            venue.ask("POST", "/paper/control", {"rhythm": {"life_s": 0.1}})
-            time.sleep(0.3)
-            venue.ask("POST", "/paper/control", {"rhythm": {"life_s": 86_400.0}})
+            venue.ask("POST", "/paper/control", {"rhythm": {"life_s": DAY_LIFE_S}})
         case "restart":
             venue.kill()
             venue.start()
         case "outage":
             venue.arm(50, how="reset", which="all", duration_s=OUTAGE_S)
             time.sleep(OUTAGE_S)
+
+
+def suffer(kind: str, venue: Venue, looks: Looks) -> None:
+    """Do mischief and look until it must be over; note it where no connection ended of it."""
+    ended = looks.ended()
+    strike(kind, venue)
+    back_s = 0.0
+    if kind == "day":
+        back_s = looks.look(DAY_ENDS_WITHIN_S, kind=kind)
+        venue.ask("POST", "/paper/control", {"rhythm": {"life_s": LIFE_S}})
+    later_s = looks.look(SETTLE_S, kind=kind)
+    if later_s and kind == "day":
+        back_s = DAY_ENDS_WITHIN_S
+    looks.back_s.setdefault(kind, []).append(round(back_s + later_s, 2))
+    if looks.ended() == ended:
+        looks.unnoticed.append(kind)
+
+
+def turns_of(periods: int) -> list[str]:
+    """Give the mischief of so many periods, two halves each: a cut; nothing, or one of the others in turn."""
+    others = [OTHERS[number // 2 % len(OTHERS)] if number % 2 else "" for number in range(periods)]
+    return [kind for other in others for kind in (CUT, other)]
 
 
 @contextlib.contextmanager
@@ -161,16 +266,7 @@ def _listening(venue: Venue, address: str) -> Iterator[None]:
 
 
 def measure(*, minutes: float = 30.0, seed: int = 1, period_s: float = 60.0) -> dict[str, Any]:
-    """Do one piece of mischief each period; give seconds until back, uptime and candles missing."""
-    runs = {
-        name: suffer(kinds, minutes=minutes, seed=seed, period_s=period_s)
-        for name, kinds in (("cuts", ("cut",)), ("mischief", KINDS))
-    }
-    return {"minutes": minutes, "seed": seed, "period_s": period_s} | runs
-
-
-def suffer(kinds: Sequence[str], *, minutes: float, seed: int, period_s: float) -> dict[str, Any]:
-    """Do mischief of these kinds, equally often, in an order and at moments by the seed."""
+    """Cut once each period, do more between; give seconds until back, uptime, losses and candles missing."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="fc-bench-") as folder, contextlib.ExitStack() as running:
         path = Path(folder) / "redis.sock"
@@ -180,33 +276,53 @@ def suffer(kinds: Sequence[str], *, minutes: float, seed: int, period_s: float) 
         running.callback(venue.kill)
         running.enter_context(_listening(venue, f"unix://{path}"))
         looks = Looks(redis.Redis(unix_socket_path=str(path)))
-        wait_until(looks.is_up, limit_s=30)
-        rounds = max(int(minutes * 60 / period_s), 1)
-        turns = [kinds[number % len(kinds)] for number in range(rounds)]
-        chance.shuffle(turns)
-        for kind in turns:
-            looks.look(max(period_s - SETTLE_S, 0) * chance.uniform(0.5, 1.0))
-            strike(kind, venue)
-            looks.look(SETTLE_S, kind=kind)
+        wait_until(looks.is_fresh, limit_s=30)
+        began_s = time.monotonic()
+        half_s = period_s / 2
+        for number, kind in enumerate(turns_of(max(round(minutes * 60 / period_s), 1))):
+            looks.look(max(half_s - LONGEST_S, 0.0) * chance.random())
+            if kind:
+                suffer(kind, venue, looks)
+            looks.look(max(began_s + (number + 1) * half_s - time.monotonic(), 0.0))
         missing = missing_candles(looks.client, venue)
-    backs = [each for times in looks.by_kind.values() for each in times]
+    return (
+        {"minutes": minutes, "seed": seed, "period_s": period_s}
+        | report(looks)
+        | {"candles_missing": missing}
+    )
+
+
+def report(looks: Looks) -> dict[str, Any]:
+    """Give the figures of all looks."""
+    backs = [each for times in looks.back_s.values() for each in times]
     return {
-        "back_s": {"max": max(backs), "p50": quantile(backs, 0.5), "by_kind": looks.by_kind},
-        "uptime_ratio": round(looks.fresh / looks.count, 6),
-        "usable_ratio": round(looks.usable / looks.count, 6),
-        "looks": looks.count,
-        "candles_missing": missing,
+        "with_cuts": looks.with_cuts.ratios(),
+        "whole": looks.whole.ratios(),
+        "symbols": len(SYMBOLS),
+        "seconds": round(looks.whole.seen, 1),
+        "longest_look_s": round(looks.longest_look_s, 2),
+        "back_s": {"max": max(backs), "p50": quantile(backs, 0.5), "by_kind": looks.back_s},
+        "losses": [
+            {
+                name: round(value, 2) if isinstance(value, float) else value
+                for name, value in asdict(loss).items()
+            }
+            for loss in looks.losses
+        ],
+        "unnoticed": looks.unnoticed,
     }
 
 
 def missing_candles(client: redis.Redis, venue: Venue) -> int:
-    """Give how many candles the venue has between our first and last that we have not."""
-    stored = MarketCache(client).candles([SYMBOL], "1s", length=500).get(SYMBOL)
-    assert stored is not None, f"nothing in {candles_key(SYMBOL, '1s')}"
-    ours = {int(moment) for moment in stored.open_ms}
-    rows = venue.ask("GET", f"/api/v3/klines?symbol={SYMBOL}&interval=1s&limit=1000")
+    """Give how many candles the venue has between our first and last of each symbol that we have not."""
+    stored = MarketCache(client).candles(SYMBOLS, "1s", length=500)
+    return sum(_missing(symbol, stored[symbol].open_ms.tolist(), venue) for symbol in SYMBOLS)
+
+
+def _missing(symbol: str, ours: Sequence[int], venue: Venue) -> int:
+    rows = venue.ask("GET", f"/api/v3/klines?symbol={symbol}&interval=1s&limit=1000")
     theirs = {row[0] for row in rows if min(ours) <= row[0] <= max(ours)}
-    return len(theirs - ours)
+    return len(theirs - set(ours))
 
 
 async def listen(venue_url: str, address: str) -> None:
@@ -223,11 +339,15 @@ async def listen(venue_url: str, address: str) -> None:
     )
 
     async def tell() -> None:
+        down_s, seen_s = 0.0, time.monotonic()
         while True:
-            await client.set(USER_KEY, json.dumps(stream.status()), px=1000)
-            await asyncio.sleep(LOOK_EVERY_S / 2)
+            status, now_s = stream.status(), time.monotonic()
+            down_s += 0.0 if status["connected"] else now_s - seen_s
+            seen_s = now_s
+            await client.set(USER_KEY, json.dumps(status | {"down_s": down_s}))
+            await asyncio.sleep(TELL_EVERY_S)
 
-    await asyncio.gather(feed(venue_url, address, SYMBOL), stream.run(), tell())
+    await asyncio.gather(feed(venue_url, address, SYMBOLS), stream.run(), tell())
 
 
 if __name__ == "__main__":

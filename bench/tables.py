@@ -64,7 +64,8 @@ def _memory(result: Result) -> str:
     if "minutes" in result:
         said = (
             f"\n\n{_number(result['minutes'])} minutes, {result['trades']:,} trades closed; largest sum "
-            f"{result['largest_total_mib']:.1f} MiB; Python processes of others: {result['strangers']}."
+            f"{result['largest_total_mib']:.1f} MiB ({result['largest_total_mib'] * 1.048576:.1f} MB); "
+            f"Python processes of others: {result['strangers']}."
         )
     return _rows(("process", "MiB", "MiB an hour (95 %)", "grows"), rows) + said
 
@@ -241,19 +242,18 @@ def _stream_load(result: Result) -> str:
 
 
 def _stream_uptime(result: Result) -> str:
-    runs = {name: result[name] for name in ("cuts", "mischief")}
+    keys = {"up": "**up**", "market_up": "market", "user_stream_up": "user stream", "fresh": "fresh"}
     rows = [
-        (name, *(f"{100 * run[key]:.3f} %" for run in runs.values()))
-        for name, key in (("up", "uptime_ratio"), ("usable", "usable_ratio"))
+        (f"{name}, {said}", f"{100 * result[part][key]:.3f} %")
+        for part, said in (("with_cuts", "a cut a minute"), ("whole", "with all else"))
+        for key, name in keys.items()
     ]
-    rows.append(("candles missing", *(str(run["candles_missing"]) for run in runs.values())))
-    kinds = sorted({kind for run in runs.values() for kind in run["back_s"]["by_kind"]})
-    for kind in kinds:
-        backs = [run["back_s"]["by_kind"].get(kind) for run in runs.values()]
-        shown = (f"{max(back):.2f} s of {len(back)}" if back else "" for back in backs)
-        rows.append((f"longest until back: {kind}", *shown))
-    minutes, period_s = _number(result["minutes"]), _number(result["period_s"])
-    return _rows(("", *runs), rows) + f"\n\n{minutes} minutes each, one piece of mischief every {period_s} s."
+    rows.append(("candles missing", str(result["candles_missing"])))
+    rows.append(("struck nothing", ", ".join(result["unnoticed"]) or "none"))
+    for kind, back in sorted(result["back_s"]["by_kind"].items()):
+        rows.append((f"longest until back: {kind}", f"{max(back):.2f} s of {len(back)}"))
+    about = f"{_number(result['minutes'])} minutes, {result['symbols']} symbols"
+    return _rows(("figure", "value"), rows) + (f"\n\n{about}, a cut every {_number(result['period_s'])} s.")
 
 
 def _plain(result: Result) -> str:

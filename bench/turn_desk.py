@@ -24,7 +24,7 @@ from django.conf import settings
 
 from bench.private_servers import CHOICE
 from tests.support.builders import a_config, an_instrument
-from tests.support.trading import ALWAYS
+from tests.support.trading import ALWAYS, allow_everything
 from trading.domain import strategy
 from trading.domain.market import INTERVAL_S, Candle, ClosedCandle
 from trading.domain.orders import ListIntent, OrderIntent
@@ -85,6 +85,7 @@ class TurnDesk:
             user_stream_is_up=lambda: True,
             roster=Roster(),
         )
+        allow_everything()
         self.hire(0)
 
     def _list_symbols(self) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -54,7 +55,12 @@ SECRET_FILES = [
         *sorted(SECRETS_DIR.glob("*")),
         *(
             Path(env.text(name))
-            for name in ("SECRET_KEY_FILE", "BINANCE_API_KEY_FILE", "BINANCE_API_SECRET_FILE")
+            for name in (
+                "SECRET_KEY_FILE",
+                "DATABASE_URL_FILE",
+                "BINANCE_API_KEY_FILE",
+                "BINANCE_API_SECRET_FILE",
+            )
             if env.text(name)
         ),
         Path(env.text("BINANCE_PRIVATE_KEY_FILE")),
@@ -85,9 +91,14 @@ INSTALLED_APPS = [
     "import_export",
     "django_celery_beat",
     "channels",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "fastcycle.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -95,6 +106,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "fastcycle.urls"
 ASGI_APPLICATION = "fastcycle.asgi.application"
@@ -112,17 +124,48 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     }
 ]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Five wrong passwords for a name from an address close this door for a quarter of an hour.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_COOLOFF_MESSAGE = (
+    "Too many wrong passwords. Try again in 15 minutes; manage.py axes_reset opens at once."
+)
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+OTP_TOTP_ISSUER = "Fast-Cycle"
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+# Whoever may see rows may export them, and nobody else; blacklists and workers are added by import.
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/"
-SESSION_COOKIE_AGE = 14 * 24 * 3600
-SESSION_COOKIE_SAMESITE = "Lax"
-# Behind a proxy that speaks TLS the cookies travel only there; on a laptop there is no TLS.
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.is_yes("BEHIND_TLS")
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
+# Hours after a login until the next one is asked for.
+SESSION_COOKIE_AGE = env.whole_number("SESSION_HOURS", default=7 * 24, low=1, high=30 * 24) * 3600
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# Behind a proxy that speaks TLS the site answers, and cookies travel, only there; on a laptop there is none.
+BEHIND_TLS = env.is_yes("BEHIND_TLS")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+# Asked for from inside, past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_TLS else 0
+# Other names under the site's domain, and the browsers' built-in lists, are not ours to decide about.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+if not BEHIND_TLS and HOST in ("127.0.0.1", "::1", "localhost"):
+    # Nothing leaves the machine, so there is nothing to encrypt; trading.W002 speaks up elsewhere.
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
+SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -165,6 +208,7 @@ UNFOLD: dict[str, Any] = {
         }
     },
     "SHOW_HISTORY": False,
+    "LOGIN": {"form": "fastcycle.login.LoginForm"},
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": False,
@@ -212,6 +256,8 @@ UNFOLD: dict[str, Any] = {
                     _link("Incidents", "warning", "trading_incident"),
                     _link("Configurations", "settings_backup_restore", "trading_configsnapshot"),
                     _link("Changes", "difference", "trading_configchange"),
+                    _link("Stages", "stairs", "trading_rolloutstage"),
+                    _link("Rollouts", "rocket_launch", "trading_rollout"),
                 ],
             },
             {
@@ -260,7 +306,7 @@ MEDIA_ROOT = FASTCYCLE_HOME / "media"
 
 
 def _database() -> dict[str, Any]:
-    url = env.text("DATABASE_URL") or f"sqlite:///{FASTCYCLE_HOME / 'fastcycle.sqlite3'}"
+    url = env.secret("DATABASE_URL") or f"sqlite:///{FASTCYCLE_HOME / 'fastcycle.sqlite3'}"
     try:
         database: dict[str, Any] = dict(dj_database_url.parse(url))
     except (ValueError, dj_database_url.ParseError) as error:
@@ -282,9 +328,13 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+# What packages load wherever it is installed, and nobody here uses: six megabytes of `web`, for Twisted to
+# serve TLS itself and for a protocol of autobahn's.
+UNUSED_MODULES = ["OpenSSL", "service_identity", "cbor2"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # Django-unfold loads its driver wherever one is installed: nine megabytes that nobody would use.
-    sys.modules.setdefault("psycopg", None)  # type: ignore[arg-type]  # None is how an import is refused
+    UNUSED_MODULES.append("psycopg")  # nine megabytes, by django-unfold
+for _unused in UNUSED_MODULES:
+    sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]  # None is how an import is refused
 
 # ---------------------------------------------------------------------------------------------- Redis
 
@@ -354,6 +404,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
+# Celery would close the thread's database connection before and after every task: a turn would open the file,
+# set it up, read its schema and put every statement together anew. Broken ones are looked for instead, see
+# trading.management.supervisor.celery_worker.
+CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
@@ -382,7 +436,13 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 # ---------------------------------------------------------------------------------------------- monitoring
 
 # What `run_web` keeps running beside the site.
-WATCH = "monitoring.watch.Watch"
+WATCH = "fastcycle.guard.guarded_watch"
+# Health below this for so many seconds halts all workers; an outage that ends by itself may last longer, a
+# position that stays bare may not.
+HALT_BELOW_HEALTH = env.whole_number("HALT_BELOW_HEALTH", default=70, low=0, high=100)
+HALT_AFTER_S = env.whole_number("HALT_AFTER_S", default=60, low=0, high=86_400)
+HALT_AFTER_OUTAGE_S = env.whole_number("HALT_AFTER_OUTAGE_S", default=600, low=0, high=86_400)
+HALT_AFTER_CRITICAL_S = env.whole_number("HALT_AFTER_CRITICAL_S", default=10, low=0, high=86_400)
 # Where alerts and reports go: addresses of Apprise, parted by white space. They contain secrets.
 NOTIFY_URLS = env.secret("NOTIFY_URLS")
 # Called every minute while all is well; whoever is behind it raises the alarm when the calls end.

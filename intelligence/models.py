@@ -79,7 +79,7 @@ class Challenge(models.Model):
 
 
 class ModelVersion(models.Model):
-    """One trained model of a strategy with the hash of its data and what its unseen predictions were worth."""
+    """One trained model of a strategy: the hash of its data, and what it was worth on unseen signals."""
 
     strategy = models.CharField(max_length=40)
     interval = models.CharField(max_length=4)

@@ -13,9 +13,10 @@ from typing import Any
 from django.db.models import Min
 
 from monitoring import acceptance_rules, retention
-from monitoring.acceptance_rules import Evidence, Verdict
+from monitoring.acceptance_rules import Evidence
 from monitoring.models import Alert, HealthSample, Report
-from trading.selectors import evidence
+from monitoring.verdicts import Verdict
+from trading.selectors import evidence, operations
 from trading.selectors.exports import EXPORTS, iterate, query, to_cell, to_json_value
 
 DAY = timedelta(hours=24)
@@ -43,6 +44,7 @@ def gather(*, now: datetime) -> Evidence:
         **_of_alerts(now=now),
         **_of_reports(now=now),
         **_of_week(now=now),
+        operations=operations.read_operations(),
         trades=all_trades.trades,
         win_rate=all_trades.win_rate,
         win_rate_low=all_trades.win_rate_low,

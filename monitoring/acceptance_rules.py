@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import ceil
+
+from monitoring import acceptance_operations as operated
+from monitoring.verdicts import Measured, Verdict
+from monitoring.verdicts import judged as _is
+from monitoring.verdicts import missing as _missing
+from trading.domain.operations import Operations
 
 HALF_HOUR_S = 1800.0
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 NEEDED_TRADES = 100
 NEEDED_ENTRIES = 20
-
-
-class Verdict(StrEnum):
-    """What a criterion comes to."""
-
-    MET = "met"
-    NOT_MET = "not met"
-    NOT_ENOUGH_DATA = "not enough data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +65,7 @@ class Evidence:
     week_s: float = 0.0
     week_score_min: float | None = None
     week_critical: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A judged criterion: the value in words, over which window, and what is missing."""
-
-    value: str
-    verdict: Verdict
-    window: str
-    missing: str = ""
+    operations: Operations | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +94,6 @@ class Row:
 def quantile(values: Sequence[float], share: float) -> float:
     """Give the smallest value that `share` of the values do not exceed."""
     return sorted(values)[max(ceil(share * len(values)) - 1, 0)]
-
-
-def _missing(what: str, value: str = "not measured", window: str = "-") -> Measured:
-    return Measured(value, Verdict.NOT_ENOUGH_DATA, window, what)
-
-
-def _is(is_met: bool, value: str, window: str) -> Measured:  # noqa: FBT001 -- the one thing it is about
-    return Measured(value, Verdict.MET if is_met else Verdict.NOT_MET, window)
 
 
 def _hours(seconds: float) -> str:
@@ -302,6 +282,13 @@ def _success(found: Evidence) -> Measured:
     return _is(win_rate > 0.45 and not found.blocked_s, f"{text}, {win_rate:.1%} won", "7 days")
 
 
+def _operated(judge: Callable[[Operations], Measured]) -> Callable[[Evidence], Measured]:
+    def judged(found: Evidence) -> Measured:
+        return judge(found.operations) if found.operations else _missing("nothing was read")
+
+    return judged
+
+
 def _never(what: str) -> Callable[[Evidence], Measured]:
     return lambda _found: _missing(what)
 
@@ -339,12 +326,12 @@ CRITERIA = (
     Criterion("I2", "Conditions adapt to performance", "works", _never("no adaptation is recorded yet")),
     Criterion("I3", "Health score is accurate", "each alert lowered it", _accuracy),
     Criterion("I4", "Critical issues are flagged", "< 5 s, once", _told),
-    Criterion("D1", "Backup before a deployment", "verified by restoring", _never("no backup is recorded")),
-    Criterion("D2", "Environment is validated", "doctor finds nothing", _never("no run is recorded")),
-    Criterion("D3", "Gradual rollout", "stages are enforced", _never("no stage is recorded")),
-    Criterion("D4", "Drain all workers", "from the dashboard", _never("no drain of all workers is recorded")),
-    Criterion("D5", "Validation after a deployment", "five steps pass", _never("no validation is recorded")),
-    Criterion("D6", "Rollback below health 70", "automatic halt", _never("no incident is recorded")),
+    Criterion("D1", "Backup before a deployment", "verified by restoring", _operated(operated.backup)),
+    Criterion("D2", "Environment is validated", "doctor finds nothing", _operated(operated.environment)),
+    Criterion("D3", "Gradual rollout", "stages are enforced", _operated(operated.stages)),
+    Criterion("D4", "Drain all workers", "from the dashboard", _operated(operated.drains)),
+    Criterion("D5", "Validated after a deployment", "five steps pass", _operated(operated.validation)),
+    Criterion("D6", "Rollback below health 70", "automatic halt", _operated(operated.halts)),
     Criterion("P1", "Requests saved by streams", "> 99 % against polling", _reduction),
     Criterion("P2", "Bounded collections", "retention by policy", _bounded),
     Criterion("P3", "Hourly, daily and weekly reviews", "all made", _reports),

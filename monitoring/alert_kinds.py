@@ -94,12 +94,12 @@ KINDS: dict[str, AlertKind] = {
     ),
     rules.USER_STREAM_DOWN.code: AlertKind(
         AlertLevel.CRITICAL,
-        "Look at executions.log: keys, clock, network. Nothing is entered meanwhile; a reconcile follows.",
+        "Look at feed.log: keys, clock, network. Nothing is entered meanwhile; a reconcile follows.",
         causes=(_REDIS, _VENUE, _EXECUTIONS),
     ),
     rules.USER_STREAM_AGE.code: AlertKind(
         AlertLevel.CRITICAL,
-        "Look at executions.log: the socket is open and silent. It is replaced by itself within 20 s.",
+        "Look at feed.log: the socket is open and silent. It is replaced by itself within 20 s.",
         causes=(_REDIS, _VENUE, _EXECUTIONS, rules.USER_STREAM_DOWN.code),
         hold_s=0.0,
     ),

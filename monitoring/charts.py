@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from monitoring import live
+from monitoring.gate import viewers_only
 from trading import events
 from trading.selectors import charts, overview
 
 
 @require_safe
 @never_cache
-@login_required
+@viewers_only
 def candles(request: HttpRequest, symbol: str) -> JsonResponse:
     """Give closed candles of a symbol after a moment (`after`, ms), and our trades on it.
 

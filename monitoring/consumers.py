@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth import get_user_model
 
 from monitoring import live, snapshot
+from monitoring.roles import LOOK
 from trading.events import GROUP
 
 log = logging.getLogger(__name__)
@@ -23,8 +26,11 @@ log = logging.getLogger(__name__)
 LIVE_EVERY_S = 1.0
 # A page that finds a gap asks again; more often than this it would only hurt itself.
 SNAPSHOT_EVERY_S = 0.5
+# A page stays open for days: whoever logged out, or lost the role, is sent away within this time.
+CHECK_EVERY_S = 5.0
 NOT_LOGGED_IN = 4401
 WRONG_ORIGIN = 4403
+NOT_ALLOWED = 4405
 
 
 class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes without types
@@ -41,7 +47,10 @@ class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes 
             await self.close(WRONG_ORIGIN)
         elif not self.scope["user"].is_authenticated:
             await self.close(NOT_LOGGED_IN)
+        elif not await database_sync_to_async(_may_look)(self.scope):
+            await self.close(NOT_ALLOWED)
         else:
+            self._checked_s = time.monotonic()
             await self._send_snapshot()
             self._task = asyncio.create_task(self._tell_forever())
 
@@ -81,6 +90,11 @@ class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes 
                 await asyncio.sleep(LIVE_EVERY_S)
 
     async def _tell_once(self) -> None:
+        if time.monotonic() - self._checked_s >= CHECK_EVERY_S:
+            self._checked_s = time.monotonic()
+            if not await database_sync_to_async(_may_look)(self.scope):
+                await self.close(NOT_LOGGED_IN)
+                return
         try:
             await asyncio.wait_for(self._asked.wait(), LIVE_EVERY_S)
         except TimeoutError:
@@ -98,6 +112,15 @@ def _build_snapshot() -> snapshot.Snapshot:
 def _build_live() -> snapshot.Live:
     now = live.utc_now()
     return snapshot.build_live(now=now, reading=live.read(now=now))
+
+
+def _may_look(scope: dict[str, Any]) -> bool:
+    """Say whether the session still stands and its user may look, as of now."""
+    session = scope.get("session")
+    if session is not None and not session.exists(session.session_key):
+        return False
+    user = get_user_model().objects.filter(pk=scope["user"].pk).first()
+    return user is not None and user.has_perm(LOOK)
 
 
 def _is_same_origin(scope: dict[str, Any]) -> bool:

@@ -95,8 +95,8 @@ def _inputs(inputs: rules.HealthInputs, reading: LiveReading | None) -> Iterator
             api.latency_ms / 1000 if api and api.latency_ms is not None else None,
         ),
         (
-            "fastcycle_cache_hit_ratio", "Prices served without a request.",
-            reading.cache_hit_ratio if reading else None,
+            "fastcycle_cache_hit_ratio", "Price questions answered by the cache, ten minutes.",
+            house.cache_hit_ratio,
         ),
         ("fastcycle_queue_lag_seconds", "Wait of the oldest trading task.", house.queue_lag_s),
         ("fastcycle_queue_length", "Trading tasks that wait.", house.queue_length),

@@ -20,12 +20,13 @@ from monitoring.probes import disk_free_mb
 from monitoring.rules import HouseInputs
 from monitoring.status_report import process_rows
 from trading.selectors import evidence
-from trading.selectors.live import LiveReading
+from trading.selectors.live import CacheReads, LiveReading
 
 MEMORY_EVERY_S = 4.0
 # It reads every trade of a day.
 DRAWDOWN_EVERY_S = 30.0
 RECENT = timedelta(minutes=10)
+CACHE_POINT_S = 10.0
 # A trend needs time: modules load late, caches fill. Before that it is not known.
 WARM_UP_S = 600.0
 TREND_NEEDS_S = 1800.0
@@ -50,12 +51,14 @@ class Machine:
         self._drawdown: float | None = None
         self._drawdown_s = 0.0
         self._trend = Trend()
+        self._cache = CacheWindow()
 
     def follow(self, reading: LiveReading) -> frozenset[str]:
         """Note who runs; give the roles that died since the last round, though another runs by now."""
         died = set()
         with self._lock:
             self._reading = reading
+            self._cache.add(reading.cache, now_s=time.monotonic())
             for process in reading.processes:
                 if process.host != self._host:
                     continue
@@ -74,6 +77,7 @@ class Machine:
         self._measure_drawdown(now)
         with self._lock:
             restarts = _recent(self._restarts, now=now)
+            cache_hit_ratio = self._cache.hit_ratio
         return HouseInputs(
             drawdown=self._drawdown,
             memory_mb=self._memory_mb,
@@ -81,6 +85,7 @@ class Machine:
             disk_free_mb=disk_free_mb(settings.FASTCYCLE_HOME),
             exceptions=_recent(self._exceptions, now=now),
             restarts=restarts,
+            cache_hit_ratio=cache_hit_ratio,
         )
 
     def _measure_drawdown(self, now: datetime) -> None:
@@ -105,6 +110,29 @@ class Machine:
         self._memory_mb = sum(parts.values()) if parts else None
         if self._memory_mb is not None:
             self._trend.add(self._memory_mb, now_s=now_s)
+
+
+class CacheWindow:
+    """Price questions of the last ten minutes, out of counts that only grow."""
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, CacheReads]] = deque(
+            maxlen=int(RECENT.total_seconds() / CACHE_POINT_S)
+        )
+        self._newest = CacheReads()
+
+    def add(self, reads: CacheReads, *, now_s: float) -> None:
+        """Take the counts of a moment; one in CACHE_POINT_S is kept."""
+        if self._points and reads.since(self._newest) is reads:
+            self._points.clear()  # Redis began anew, and counts from 0
+        self._newest = reads
+        if not self._points or now_s - self._points[-1][0] >= CACHE_POINT_S:
+            self._points.append((now_s, reads))
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """Part that the cache answered; None where nothing was asked in that time."""
+        return self._newest.since(self._points[0][1]).hit_ratio if self._points else None
 
 
 class Trend:

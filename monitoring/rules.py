@@ -8,7 +8,7 @@ docs/health.md is written from SCALES and FIXED.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 FULL = 100
@@ -118,7 +118,8 @@ class HouseInputs:
 
     `queue_lag_s` is how long the oldest task of the trading queue has been waiting, `clock_skew_ms` our clock
     against the venue's, `memory_mb` the sum of PSS over the stack on this machine. `exceptions` and
-    `restarts` count the last ten minutes.
+    `restarts` count the last ten minutes; `cache_hit_ratio` is the part of their price questions that the
+    cache answered.
     """
 
     queue_lag_s: float | None = None
@@ -131,6 +132,7 @@ class HouseInputs:
     drawdown: float | None = None
     exceptions: int | None = None
     restarts: int | None = None
+    cache_hit_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +182,13 @@ class Health:
 def judge(inputs: HealthInputs) -> Health:
     """Give the health score: 100 minus all lost points, at most the lowest ceiling, at least 0."""
     losses = sorted(_losses(inputs), key=lambda loss: loss.ceiling)
+    return Health(score=score_of(losses), losses=tuple(losses), unknown=tuple(_unknown(inputs)))
+
+
+def score_of(losses: Sequence[Loss]) -> int:
+    """Give the score that these losses make."""
     total = FULL - sum(loss.points for loss in losses)
-    score = min([total, *(loss.ceiling for loss in losses)])
-    return Health(score=max(score, 0), losses=tuple(losses), unknown=tuple(_unknown(inputs)))
+    return max(min([total, *(loss.ceiling for loss in losses)]), 0)
 
 
 def _measured(inputs: HealthInputs) -> list[tuple[Scale, float | None]]:

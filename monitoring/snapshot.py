@@ -88,10 +88,19 @@ def build_snapshot(*, now: datetime) -> Snapshot:
     )
 
 
+def cache_figures(reading: LiveReading | None, house: rules.HouseInputs | None) -> dict[str, float | None]:
+    """Give the part of the questions for prices that the cache answered: in ten minutes, and in all."""
+    return {
+        "hit_ratio": house.cache_hit_ratio if house else None,
+        "hit_ratio_since_start": reading.cache.hit_ratio if reading else None,
+    }
+
+
 def build_live(*, now: datetime, reading: LiveReading | None, with_prices: bool = False) -> Live:
     """Judge one reading; prices are left out where the feed's own messages carry them."""
     worker_ids = [worker.id for worker in workers.list_workers()]
-    health = rules.judge(health_inputs(reading, now=now))
+    inputs = health_inputs(reading, now=now)
+    health = rules.judge(inputs)
     quotes = reading.quotes.items() if reading and with_prices else ()
     return Live(
         at_ms=to_ms(now),
@@ -103,7 +112,7 @@ def build_live(*, now: datetime, reading: LiveReading | None, with_prices: bool 
         feed=stream_json(reading.feed if reading else None),
         user_stream=stream_json(reading.user_stream if reading else None),
         api=asdict(reading.api) if reading else {},
-        cache={"hit_ratio": reading.cache_hit_ratio if reading else None},
+        cache=cache_figures(reading, inputs.house),
         processes=[asdict(process) for process in reading.processes] if reading else [],
         why_not=live.read_why_not(worker_ids) if reading else {},
         unprotected_s_total=_unprotected_total(now=now),

@@ -15,7 +15,7 @@ import psutil
 from django.conf import settings
 
 from monitoring import live, rules
-from monitoring.snapshot import bids_of, health_inputs, stream_json
+from monitoring.snapshot import bids_of, cache_figures, health_inputs, stream_json
 from trading import events
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms
@@ -25,12 +25,14 @@ from trading.selectors.limits import LimitFigures
 from trading.selectors.live import ApiFigures, LiveReading
 
 MIB = 1024 * 1024
+ANALYST = "fast-cycle: analyst"
 
 
 def build_status(*, now: datetime) -> dict[str, Any]:
     """Give the status; amounts are exact text, `alerts` are the points that health loses at this moment."""
     reading = live.read(now=now)
-    health = rules.judge(health_inputs(reading, now=now))
+    inputs = health_inputs(reading, now=now)
+    health = rules.judge(inputs)
     figures = overview.closed_figures(now=now)
     return {
         "health": health.score,
@@ -45,7 +47,7 @@ def build_status(*, now: datetime) -> dict[str, Any]:
         "feed": stream_json(reading.feed if reading else None),
         "user_stream": stream_json(reading.user_stream if reading else None),
         "api": asdict(reading.api if reading else ApiFigures()),
-        "cache": {"hit_ratio": reading.cache_hit_ratio if reading else None},
+        "cache": cache_figures(reading, inputs.house),
         "reconcile": ledger.reconcile_figures(now=now),
         "alerts": [asdict(loss) for loss in health.losses],
         "processes": process_rows(reading),
@@ -78,6 +80,7 @@ def process_rows(reading: LiveReading | None) -> list[dict[str, Any]]:
     supervisor = _supervisor_pid([pid for _, pid in found])
     if supervisor is not None:
         found.append(("up", supervisor))
+        found += _guests(supervisor)
     redis_pid = live.redis_pid()
     if redis_pid is not None:
         found.append(("redis", redis_pid))
@@ -100,6 +103,15 @@ def _supervisor_pid(pids: Sequence[int]) -> int | None:
         except psutil.Error:
             continue
     return None
+
+
+def _guests(supervisor: int) -> list[tuple[str, int]]:
+    """Give the worker for analysis while it is there: it comes and goes, and keeps no heartbeat."""
+    try:
+        children = psutil.Process(supervisor).children()
+        return [("analyst", each.pid) for each in children if "".join(each.cmdline()) == ANALYST]
+    except psutil.Error:  # it ended between the questions
+        return []
 
 
 def _memory(pid: int) -> dict[str, float | None]:

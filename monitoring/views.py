@@ -9,7 +9,6 @@ import logging
 import secrets
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -20,6 +19,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from monitoring import acceptance, exposition, live, reports
+from monitoring.gate import viewers_only
 from monitoring.models import Report
 from trading.domain import words
 from trading.selectors import overview
@@ -39,7 +39,7 @@ ICON_SIZES = (192, 512)
 
 
 @require_safe
-@login_required
+@viewers_only
 @ensure_csrf_cookie
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show the frame of the dashboard."""
@@ -93,7 +93,7 @@ def _database_answers() -> bool:
 
 
 @require_safe
-@login_required
+@viewers_only
 @never_cache
 def acceptance_page(request: HttpRequest) -> HttpResponse:
     """Show every criterion with target, measured value, window and verdict."""
@@ -101,7 +101,7 @@ def acceptance_page(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@login_required
+@viewers_only
 @never_cache
 def reports_page(request: HttpRequest) -> HttpResponse:
     """Show the newest reports as they were sent."""

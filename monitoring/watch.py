@@ -41,7 +41,7 @@ DATABASE_LIMIT_S = 2.0
 MACHINE_LIMIT_S = 15.0
 # A stack is up within this time; whatever is missing then is a fault.
 START_LIMIT_S = 30.0
-REPORTS_EVERY_S = 10.0
+REPORTS_EVERY_S = 2.0
 PING_EVERY_S = 60.0
 PING_LIMIT_S = 10.0
 HEALTHY = 70
@@ -57,11 +57,25 @@ class Part(Protocol):
         """End."""
 
 
+class Listener(Part, Protocol):
+    """Hears every round that counts, of the node that judges."""
+
+    def hear(self, health: rules.Health, *, now: datetime) -> None:
+        """Take one round without waiting for anybody."""
+
+
 class Watch:
     """One node's watch. `node` is a name that no other process has."""
 
-    def __init__(self, *, clock: Callable[[], datetime] = live.utc_now, node: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] = live.utc_now,
+        node: str = "",
+        listener: Listener | None = None,
+    ) -> None:
         self._clock = clock
+        self._listener = listener
         self._host = probes.host_name()
         self._node = node or f"{self._host}:{os.getpid()}"
         self._client = probes.connect(settings.REDIS_URL)
@@ -91,7 +105,8 @@ class Watch:
     @property
     def parts(self) -> tuple[Part, ...]:
         """All that has a thread of its own beside the rounds."""
-        return (self._redis, self._database, self._machine_look, self._store, self._outbox)
+        own: tuple[Part, ...] = (self._redis, self._database, self._machine_look, self._store, self._outbox)
+        return own if self._listener is None else (*own, self._listener)
 
     @property
     def is_settled(self) -> bool:
@@ -145,6 +160,8 @@ class Watch:
         health = rules.judge(inputs)
         if self._may_tell(shared, inputs):
             self._follow(health, now=now)
+            if self._listener is not None:
+                self._listener.hear(health, now=now)
         self._sample(health, inputs, shared, now=now)
         self._publish(house, is_reading=shared is not None)
         self._ping(health.score)
@@ -273,7 +290,7 @@ def figures_of(inputs: rules.HealthInputs, shared: probes.Shared | None) -> dict
         "error_ratio": inputs.error_ratio,
         "requests_1m": api.requests_1m if api else None,
         "latency_ms": api.latency_ms if api else None,
-        "cache_hit_ratio": shared.reading.cache_hit_ratio if shared else None,
+        "cache_hit_ratio": house.cache_hit_ratio,
         "blocked_s": inputs.blocked_s,
         "queue_lag_s": house.queue_lag_s,
         "queue_length": house.queue_length,

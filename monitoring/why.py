@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from monitoring import live
+from monitoring.gate import viewers_only
 from trading.domain.explanations import Check, explain
 from trading.domain.words import EXIT_WORDS, STAGE_WORDS, Stage, decision_words, stage_of
 from trading.selectors import overview, stories, workers
@@ -56,7 +56,7 @@ class Step:
 
 @require_safe
 @never_cache
-@login_required
+@viewers_only
 def page(request: HttpRequest) -> HttpResponse:
     """Explain a trade (`trade`), or the newest decisions of a worker (`worker`, else the first)."""
     trade_id, worker_id = _number(request, "trade"), _number(request, "worker")

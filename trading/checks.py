@@ -114,6 +114,15 @@ def check_site(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage
     return found
 
 
+@register("trading", deploy=True)
+def check_tls(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """trading.W002: a site that others reach speaks TLS, also where no real money is traded."""
+    if settings.HOST in LOCAL_HOSTS or settings.BEHIND_TLS or _trades_money():
+        return []
+    hint = "Put a proxy with TLS in front and set BEHIND_TLS=yes, or HOST=127.0.0.1."
+    return [checks.Warning("The site is open to the network without TLS.", hint, id="trading.W002")]
+
+
 @register("trading")
 def check_database(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """trading.W001: real money on the embedded database is possible, and worth a thought."""

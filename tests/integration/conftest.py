@@ -1,10 +1,12 @@
 """People and a desk for tests of pages, commands and the dashboard."""
 
 import pytest
+from django.apps import apps
 from django.conf import settings
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from monitoring.roles import VIEWER, grant
 from tests.support.desk import Scene, a_scene
 from tests.support.trading import always, prepare
 from trading import bootstrap
@@ -35,7 +37,8 @@ def operator(transactional_db: None) -> Client:
 def viewer(transactional_db: None) -> Client:
     """Somebody who may look at everything and act on nothing, logged in."""
     user = User.objects.create_user("viewer", password="x", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    grant(apps)
+    user.groups.add(Group.objects.get(name=VIEWER))
     client = Client()
     client.force_login(user)
     return client

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 READY_LIMIT_S = 40.0
 BACK_LIMIT_S = 5.0
 GONE_LIMIT_S = 20.0
-FORKED = ("web", "feed", "executions", "trader", "analyst")
+FORKED = ("web", "feed", "trader")
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(90)]
 
@@ -165,6 +165,7 @@ def test_up_serves_a_page_and_tells_the_first_password_once(stack: Stack) -> Non
     assert len(passwords) == 1
     assert set(stack.pids()) == {*FORKED, "paper", "redis"}
     assert stack.heartbeat("beat") == stack.pids()["trader"]
+    assert stack.heartbeat("executions") == stack.pids()["feed"]
     assert (stack.home / "secrets" / "secret_key").stat().st_mode & 0o077 == 0
 
 

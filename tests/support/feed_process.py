@@ -1,4 +1,4 @@
-"""A real feed in a process of its own, on a venue and a Redis of the test: `VENUE_URL REDIS_URL SYMBOL`."""
+"""A real feed in a process of its own, on a venue and a Redis of the test: `VENUE_URL REDIS_URL SYMBOL …`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuotes, Price
 from trading.market.lease import Lease
 
 
-async def feed(venue_url: str, address: str, symbol: str) -> None:
-    """Feed one symbol in candles of a second until killed; publish nothing."""
+async def feed(venue_url: str, address: str, symbols: Sequence[str]) -> None:
+    """Feed symbols in candles of a second until killed; publish nothing."""
 
     def open_stream(on_quotes: OnQuotes, on_candle: OnCandle) -> MarketStream:
         stream_url = venue_url.replace("http", "ws", 1)
@@ -32,7 +32,7 @@ async def feed(venue_url: str, address: str, symbol: str) -> None:
     )
     client = redis.asyncio.Redis.from_url(address)
     doors = FeedDoors(
-        list_subscriptions=lambda: {(symbol, "1s")},
+        list_subscriptions=lambda: {(symbol, "1s") for symbol in symbols},
         list_triggers=dict,
         publish_batch=lambda closed, arrived_ms: None,
         publish_triggers=lambda crossed: None,
@@ -54,4 +54,4 @@ async def _paint_nothing(prices: Sequence[Price]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(feed(*sys.argv[1:4]))
+    asyncio.run(feed(sys.argv[1], sys.argv[2], sys.argv[3:]))

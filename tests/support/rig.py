@@ -25,7 +25,7 @@ from tests.support.builders import a_config
 from tests.support.desk import FakeMarket, flat_candles
 from tests.support.paper_venue import KEY, SECRET, PaperServer, now_ms
 from tests.support.rig_market import DEPTH, FedView, HandMarket, feed, utc_now
-from tests.support.trading import ALWAYS, OPERATOR, last_closed
+from tests.support.trading import ALWAYS, OPERATOR, allow_everything, last_closed
 from trading import bootstrap
 from trading.domain.market import ClosedCandle, Quote
 from trading.domain.ports import VenueError
@@ -149,6 +149,7 @@ class Rig:
         """Read the symbols, open the ledger, start a worker that enters at every candle."""
         for symbol in PRICES:
             self.price(symbol)
+        allow_everything()
         instruments.refresh_instruments(venue=self.venue, now=utc_now())
         config = a_config(
             strategy=ALWAYS.name,

@@ -13,7 +13,7 @@ from trading.domain import strategy
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.signals import Candles, Condition, FloatArray, StrategySpec, SuggestedExits
 from trading.domain.universe import Universe
-from trading.models import Balance, FillRow, Order, Trade, Worker
+from trading.models import Balance, FillRow, Order, RolloutStage, Trade, Worker
 from trading.services import instruments, reconcile, workers
 from trading.services.cycle import Turn, run_batch
 
@@ -44,9 +44,15 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def prepare(scene: Scene) -> None:
-    """Read the symbols, open the ledger."""
+    """Read the symbols, open the ledger, and let everything new trade without a first small stage."""
+    allow_everything()
     instruments.refresh_instruments(venue=scene.venue, now=scene.clock())
     reconcile.run(desk=scene.desk, reason="start")
+
+
+def allow_everything() -> None:
+    """Make the first stage the last."""
+    RolloutStage.objects.get_or_create(number=1, defaults={"name": "full", "min_hours": 0, "min_health": 0})
 
 
 def a_worker(scene: Scene, *symbols: str, name: str = "worker_btc", **changes: object) -> Worker:

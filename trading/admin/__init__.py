@@ -1,6 +1,17 @@
 """The operator's admin: configuration, ledgers, exports. Each module registers its own pages."""
 
-from trading.admin import control, journal, ledger, operations, orders, schedules, symbols, trades, workers
+from trading.admin import (
+    control,
+    journal,
+    ledger,
+    operations,
+    orders,
+    rollout,
+    schedules,
+    symbols,
+    trades,
+    workers,
+)
 
 __all__ = [
     "control",
@@ -8,6 +19,7 @@ __all__ = [
     "ledger",
     "operations",
     "orders",
+    "rollout",
     "schedules",
     "symbols",
     "trades",

@@ -11,9 +11,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from import_export.admin import ExportMixin
@@ -119,6 +122,20 @@ class LedgerAdmin(ExportMixin, LookedAdmin):  # type: ignore[misc]  # both come 
     def get_export_formats(self) -> list[type]:
         """Offer CSV and JSON."""
         return [SafeCsv, ExactJson]
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Say who may export: whoever may look."""
+        return bool(self.has_view_permission(request))
+
+    def export_action(self, request: HttpRequest) -> Any:
+        """Export; a filter that does not exist is told on the list instead."""
+        try:
+            return super().export_action(request)
+        except IncorrectLookupParameters as error:
+            messages.error(request, f"There is no such filter: {error}")
+            return HttpResponseRedirect(
+                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+            )
 
     def get_export_queryset(self, request: HttpRequest) -> Any:
         """Give what the page's filters leave, with what the columns need."""

@@ -17,6 +17,10 @@ from trading.services import schedules
 class ScheduleAdmin(PeriodicTaskAdmin):  # type: ignore[misc]  # comes without types
     """The library's page; whatever it changes, in whichever of its ways, is noted in the same transaction."""
 
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Offer the library's actions, each of which changes or runs a task, to whoever may change one."""
+        return super().get_actions(request) if self.has_change_permission(request) else {}
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the list, and run its actions."""
         with transaction.atomic():

@@ -28,6 +28,7 @@ from trading.admin.worker_form import (
 from trading.domain.strategy import STRATEGIES
 from trading.domain.workers import InvalidConfiguration
 from trading.models import Worker, WorkerVersion
+from trading.selectors.rollout import tell_cut
 from trading.selectors.trades import OPEN_STATE_NAMES
 from trading.services import workers
 
@@ -164,6 +165,11 @@ class WorkerAdmin(LedgerAdmin):
         else:
             made = workers.create_worker(form.cleaned_data["name"], form.config, actor=actor, now=now)
             obj.__dict__.update(made.__dict__)
+            assert made.version is not None
+            version = made.version
+        cut = tell_cut(version)
+        if cut:
+            messages.warning(request, f"{cut[0].upper()}{cut[1:]}.")
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Tell in a sentence what another act made impossible while the form was open."""

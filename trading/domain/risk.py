@@ -27,6 +27,7 @@ class DenialCode(StrEnum):
     TRADING_REDUCING = "TRADING_REDUCING"
     TRADING_HALTED = "TRADING_HALTED"
     DAILY_LOSS_REACHED = "DAILY_LOSS_REACHED"
+    STAGE_WORKERS = "STAGE_WORKERS"
     ACCOUNT_EXPOSURE_FULL = "ACCOUNT_EXPOSURE_FULL"
     SYMBOL_EXPOSURE_FULL = "SYMBOL_EXPOSURE_FULL"
     SYMBOL_NOT_TRADING = "SYMBOL_NOT_TRADING"
@@ -93,6 +94,8 @@ class EntryFacts:
     bound_notional: Decimal
     free_quote: Decimal | None
     at_risk: AtRisk = AtRisk()
+    other_workers: int = 0  # that hold trades now
+    may_add: bool = True  # False: others wait for the place, so no further trade before this worker is flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class EntryLimits:
     budget: Decimal
     trade_notional: Decimal
     account: AccountLimits = AccountLimits()
+    max_workers: int | None = None  # that may hold trades at once, by the stage
 
 
 def check_entry(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
@@ -115,6 +119,7 @@ def check_entry(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     """
     return (
         _check_account(facts, limits)
+        or _check_stage(facts, limits)
         or _check_symbol(facts, limits)
         or _check_market(facts, limits)
         or _check_worker(facts, limits)
@@ -134,6 +139,16 @@ def _check_account(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     return _check_exposure(
         DenialCode.ACCOUNT_EXPOSURE_FULL, facts.at_risk.exposure, limits.account.max_exposure, limits
     )
+
+
+def _check_stage(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
+    """Refuse what the stage of the rollout does not allow yet; sizes are cut to it before (StageLimits)."""
+    most = limits.max_workers
+    if most is not None and facts.other_workers >= most:
+        return Denial(DenialCode.STAGE_WORKERS, f"{facts.other_workers} others hold trades", str(most))
+    if facts.open_trades and not facts.may_add:
+        return Denial(DenialCode.STAGE_WORKERS, "it is another worker's minute", str(most))
+    return None
 
 
 def _check_exposure(

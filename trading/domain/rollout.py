@@ -1,7 +1,8 @@
 """Stages of a rollout: what each allows, and the evidence that leaving it needs. Pure.
 
 Everything new begins in the first stage: an installation, a strategy, a version of a worker. What holds for
-an entry is the tightest of the three. Called by services.rollout; no entry is limited by it yet.
+an entry is the tightest of the three: a bigger trade is cut to it, a worker too many waits
+(docs/decisions/0014). Called by services.rollout and services.entries.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 INSTALLATION = "installation"
+TURN_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class StageLimits:
 
     max_workers: int | None = None
     max_trade_notional: Decimal | None = None
+
+    def cut(self, trade_notional: Decimal) -> Decimal:
+        """Give the size of a trade that is configured with `trade_notional`: at most what is allowed."""
+        most = self.max_trade_notional
+        return trade_notional if most is None else min(trade_notional, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,23 @@ def limits_of(installation: Stage, others: Iterable[Stage]) -> StageLimits:
         stage.max_trade_notional for stage in (installation, *others) if stage.max_trade_notional is not None
     ]
     return StageLimits(installation.max_workers, min(sizes, default=None))
+
+
+def may_add(worker_id: int, active: Sequence[int], *, places: int, now: datetime) -> bool:
+    """Say whether a worker that holds trades may open further ones.
+
+    Where more workers are active than may hold trades at once, minutes go round among them: out of its own a
+    worker only closes, and once it is flat the place is free for whoever enters first. So nobody keeps a
+    place for ever.
+
+    Args:
+        active: Ids of all active workers, in an order that stays.
+        places: How many may hold trades at once.
+    """
+    if len(active) <= places or worker_id not in active:
+        return True
+    groups = -(-len(active) // places)
+    return active.index(worker_id) // places == int(now.timestamp() // TURN_S) % groups
 
 
 def stage_of(subject: str, stages: Sequence[Stage], reached: Mapping[str, int]) -> Stage:

@@ -40,6 +40,10 @@ _DENIALS: Mapping[DenialCode, tuple[Stage, str]] = {
     DenialCode.TRADING_REDUCING: (Stage.ACCOUNT, "Trading is set to exits only."),
     DenialCode.TRADING_HALTED: (Stage.ACCOUNT, "Trading is halted."),
     DenialCode.DAILY_LOSS_REACHED: (Stage.ACCOUNT, "The account lost as much today as its limit allows."),
+    DenialCode.STAGE_WORKERS: (
+        Stage.ACCOUNT,
+        "The stage of the rollout lets few workers hold trades at once; it waits for its turn.",
+    ),
     DenialCode.ACCOUNT_EXPOSURE_FULL: (Stage.ACCOUNT, "The account would have more at risk than its limit."),
     DenialCode.SYMBOL_EXPOSURE_FULL: (Stage.ACCOUNT, "The symbol would have more at risk than its limit."),
     DenialCode.USER_STREAM_DOWN: (

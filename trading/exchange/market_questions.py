@@ -44,10 +44,6 @@ class MarketQuestions(ABC):
         """Ask something that a position waits for, public or not."""
 
     @abstractmethod
-    def _ask_price(self, send: Send, read: Callable[[object], T], *, weight: int) -> T:
-        """Ask for a price that the market cache should have had."""
-
-    @abstractmethod
     def _take_limits(self, limits: Mapping[str, int]) -> None:
         """Take what the venue allows to be asked."""
 
@@ -102,7 +98,7 @@ class MarketQuestions(ABC):
         # One more than asked for, because the newest is still open as a rule.
         params = {"symbol": symbol, "interval": interval, "limit": min(limit + 1, MAX_KLINES)}
         now_ms = to_ms(self._venue_now())
-        closed = self._ask_price(
+        closed = self._ask(
             lambda client: client._get("klines", data=params),
             lambda reply: decode_market.candles(
                 reply, symbol=symbol, interval=interval, closed_before_ms=now_ms

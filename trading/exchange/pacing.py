@@ -16,11 +16,13 @@ from collections.abc import Callable
 WINDOW_S = 300.0
 MARKET_SHARE = 160
 USER_SHARE = 130
-# Pause between two attempts while the venue cannot be reached: a tenth of the time it has been away, so that
-# being away costs us a tenth more at most, and a long outage sees one attempt a second.
+# Pause between two attempts while the venue is away: a part of the time it has been away, so that being away
+# costs us that part more at most, and a long outage sees one attempt a second. Attempts that a server hears
+# are counted by the venue, so they must be fewer than those that reach nobody.
 FIRST_PROBE_S = 0.1
 PROBE_S = 1.0
-PART_OF_OUTAGE = 0.1
+PART_WHEN_HEARD = 0.1
+PART_WHEN_UNHEARD = 0.02
 SETTLED_S = 1.0  # what is cut sooner than this after it stood must not be tried in a circle
 
 
@@ -37,6 +39,7 @@ class ConnectionPace:
         self._jitter = jitter
         self._attempts: deque[float] = deque()
         self._is_away = False
+        self._part = PART_WHEN_HEARD
         self._away_since_s = self._stood_s = -math.inf
         self._next_probe_s = self._hold_until_s = -math.inf
 
@@ -72,6 +75,7 @@ class ConnectionPace:
         if not self._is_away and now_s - self._stood_s >= SETTLED_S:
             self._away_since_s = now_s
         self._is_away = True
+        self._part = PART_WHEN_HEARD if was_reached else PART_WHEN_UNHEARD
         if not was_reached and self._attempts:
             self._attempts.pop()
         self._next_probe_s = max(self._next_probe_s, now_s + self._pause_s(now_s))
@@ -89,7 +93,7 @@ class ConnectionPace:
         """Give the pause of a prober: short, until half of the share is used; then what makes it last."""
         left = self._share - len(self._attempts)
         if 2 * left > self._share or left <= 0:
-            pause_s = (now_s - self._away_since_s) * PART_OF_OUTAGE
+            pause_s = (now_s - self._away_since_s) * self._part
             return min(max(pause_s, FIRST_PROBE_S), PROBE_S) * self._jitter()
         return max((self._attempts[0] + WINDOW_S - now_s) / left, PROBE_S) * (2.0 - self._jitter())
 

@@ -34,12 +34,15 @@ class ExpectedPause:
         if self.began_s == 0.0:
             self.began_s = self._window_s = now_s
 
-    def heard(self, now_s: float) -> None:
-        """Note that something came at this moment, or since the last look."""
+    def heard(self, now_s: float, *, is_example: bool = True) -> None:
+        """Note that something came at this moment, or since the last look.
+
+        The pause is no example of what is usual where the listener itself stood still.
+        """
         if now_s - self._window_s > WINDOW_S:
             self._longest_before_s, self._longest_s, self._window_s = self._longest_s, 0.0, now_s
         # A pause that was taken for silence is no example of what is usual.
-        if self._patience == 1.0:
+        if is_example and self._patience == 1.0:
             self._longest_s = max(self._longest_s, now_s - self.heard_s)
         self.heard_s, self._patience = now_s, 1.0
 

@@ -27,7 +27,8 @@ CONNECT_TIMEOUT_S = 2.0
 READY_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 1.0
 LINGER_S = 1.0  # what the venue sent to the old connection before the new one stood may still be on its way
-WATCH_EVERY_S = 0.2
+WATCH_EVERY_S = 0.1  # a learned pause is this much too long at most, and silence is four pauses
+AWAY_S = 0.4  # between two looks: then this program itself stood still
 LOOK_AGAIN_S = 0.05
 MAX_AGE_S = 23.5 * 3600  # the venue cuts at 24 h
 
@@ -319,7 +320,7 @@ class SupervisedSocket:
             await asyncio.sleep(WATCH_EVERY_S)
             self._read_clock()
             now_s, link = time.monotonic(), self._current
-            was_away, looked_s = now_s - looked_s > 2 * WATCH_EVERY_S, now_s
+            was_away, looked_s = now_s - looked_s > AWAY_S, now_s
             if link is not watched:
                 heard, watched = 0, link
             if self._next is not None and 0 < self._next.opened_s < now_s - READY_TIMEOUT_S:
@@ -328,7 +329,7 @@ class SupervisedSocket:
                 continue
             if link.heard != heard:
                 heard = link.heard
-                self._expected.heard(now_s)
+                self._expected.heard(now_s, is_example=not was_away)
                 if link.leaving in (None, SILENCE):
                     self._up_since_s = self._up_since_s or now_s  # it may speak again before it is replaced
             elif not self.is_expecting:

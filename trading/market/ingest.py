@@ -1,9 +1,9 @@
 """The feed: market frames in, Redis up to date, one task per batch of closed candles.
 
-Run by `manage.py run_feed`. Quotes are conflated to the last value and flushed together; a closed candle is
-flushed at once, and only then handed on, so that whoever hears of it finds it. Publishing happens in a
-thread and never holds up the frames. Only the holder of the lease writes and publishes; a standby listens, so
-that it can go on within a moment. It decides nothing about trading.
+Run by `manage.py run_feed`. Quotes are conflated to the last value and flushed together; candles that close
+together are flushed as soon as all are in, and only then handed on, so that whoever hears of one finds it.
+Publishing happens in a thread and never holds up the frames. Only the holder of the lease writes and
+publishes; a standby listens, so that it can go on within a moment. It decides nothing about trading.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from trading.domain.market import INTERVAL_S, Candle
 from trading.domain.ports import Clock, Venue
 from trading.domain.values import to_ms
 from trading.market.cache import MarketWriter
+from trading.market.gathering import Gathering
 from trading.market.histories import Histories, Key
 from trading.market.lease import Lease
 from trading.market.plausible import PriceGuard
@@ -33,8 +34,8 @@ log = logging.getLogger(__name__)
 FEED_KEY = "fc:feed"
 STANDBY_KEY = "fc:feed:standby"
 STATUS_EXPIRY_S = 15
-# Candles of one boundary come within a few frames; two tasks for them would cost more than this wait. It ends
-# with the last of them, and only where one stays out does it take this long.
+# Candles of one boundary come within a few frames; to write and hand them on twice would cost more than this.
+# The wait ends with the last of them, and only where one stays out does it take so long.
 GATHER_AT_MOST_S = 0.008
 PRICES_EVERY_S = 0.1  # a painted price may be 250 ms old at most, all the way from the venue
 SECOND_S = 1.0
@@ -130,12 +131,12 @@ class Feed:
         self._dirty: set[str] = set()
         self._unshown: set[str] = set()
         self._stored: set[str] = set()
-        self._candles: list[tuple[Candle, int]] = []
         self._closed: list[tuple[ClosedRow, int]] = []
         self._triggers = TriggerWatch()
         self._watched: dict[str, str] = {}
         self._crossed: set[str] = set()
         self._flush_now = asyncio.Event()
+        self._candles = Gathering(at_most_s=GATHER_AT_MOST_S, on_due=self._flush_now.set)
         lease.on_taken = self._flush_now.set
         self._publish_now = asyncio.Event()
         self._wanted: frozenset[Key] = frozenset()
@@ -147,7 +148,6 @@ class Feed:
             "batches": 0,
             "triggers": 0,
             "lost_batches": 0,
-            "incomplete_batches": 0,
         }
         self._publish_ms = 0.0
 
@@ -183,7 +183,7 @@ class Feed:
         self._flush_now.set()
 
     def _append(self, candle: Candle, arrived_ms: int) -> None:
-        self._candles.append((candle, arrived_ms))
+        self._candles.add(candle, arrived_ms)
         self._flush_now.set()
 
     async def _flush(self) -> None:
@@ -211,7 +211,7 @@ class Feed:
 
     async def _flush_once(self) -> None:
         dirty, self._dirty = self._dirty, set()
-        appended, self._candles = self._candles, []
+        appended = self._candles.take(self._wanted)
         self._unshown |= dirty
         candles = [candle for candle, _ in appended]
         expected = self._histories.rows_of(candles)
@@ -259,13 +259,6 @@ class Feed:
     async def _publish(self) -> None:
         """Hand on what closed together, or while the last batch was on its way, as one batch."""
         await self._publish_now.wait()
-        try:
-            async with asyncio.timeout(GATHER_AT_MOST_S):
-                while not self._is_gathered():
-                    self._publish_now.clear()
-                    await self._publish_now.wait()
-        except TimeoutError:
-            self._figures["incomplete_batches"] += 1
         self._publish_now.clear()
         closed, self._closed = self._closed, []
         crossed, self._crossed = self._crossed, set()
@@ -285,12 +278,6 @@ class Feed:
             raise
         self._publish_ms = (time.perf_counter() - started_s) * 1000
         self._figures["batches"] += 1
-
-    def _is_gathered(self) -> bool:
-        """Tell whether all candles are in that close together, or a price was crossed, which never waits."""
-        came = {(symbol, interval) for (symbol, interval, _), _ in self._closed}
-        intervals = {interval for _, interval in came}
-        return bool(self._crossed) or all(key in came for key in self._wanted if key[1] in intervals)
 
     async def _renew_subscriptions(self) -> None:
         loop = asyncio.get_running_loop()
@@ -339,6 +326,7 @@ class Feed:
             "duplicates": self._histories.duplicates,
             "gaps": self._histories.gaps,
             "fetches": self._histories.fetches,
+            "incomplete_batches": self._candles.incomplete,
             "publish_ms": round(self._publish_ms, 2),
         }
         key = FEED_KEY if self._lease.is_held else STANDBY_KEY

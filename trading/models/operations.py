@@ -103,6 +103,9 @@ class Rollout(models.Model):
     entered_by = models.CharField(max_length=150)
     reason = models.CharField(max_length=300, blank=True)
     evidence: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
+    lacks: "models.JSONField[list[str], list[str]]" = models.JSONField(
+        default=list, help_text="What leaving the stage still needs, as of the last look"
+    )
 
     class Meta:
         permissions = [("override_rollout", "Can move a rollout without its evidence")]

@@ -23,14 +23,16 @@ import numpy as np
 
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.orders import ON_BOOK, Side
+from trading.domain.rollout import INSTALLATION, strategy_subject, version_subject
 from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import BPS, ONE, ZERO, floor_to_step, from_ms, to_ms
 from trading.domain.workers import WorkerConfig
-from trading.models import FillRow, Order, Trade
+from trading.models import FillRow, Order, Trade, Worker
 from trading.replay.market import Costs, Tape
 from trading.replay.stage import Stage, set_stage
+from trading.selectors.configuration import list_stages
 from trading.selectors.trades import list_open
-from trading.services import upkeep, workers
+from trading.services import rollout, upkeep, workers
 from trading.services.cycle import run_batch
 from trading.services.exits import exit_trade
 
@@ -81,9 +83,19 @@ def play(
     stage = set_stage(tapes, costs=costs, balance=balance, now_ms=first_ms)
     worker = workers.create_worker("replay", config, actor=ACTOR, now=stage.clock())
     workers.start_worker(worker.pk, actor=ACTOR, now=stage.clock())
+    _open_all_stages(worker, now=stage.clock())
     stage.learn_fees()
     _Player(stage, config.interval).run(done)
     return _trades()
+
+
+def _open_all_stages(worker: Worker, *, now: datetime) -> None:
+    """Let the worker trade its full size at once: a gradual rollout would be compared with no back-test."""
+    assert worker.version is not None
+    last = list_stages()[-1].number
+    subjects = INSTALLATION, strategy_subject(worker.version.strategy), version_subject(worker.version.pk)
+    for subject in subjects:
+        rollout.override(subject, last, by=ACTOR, now=now, reason="a replay")
 
 
 class _Player:

@@ -11,6 +11,7 @@ from trading.domain.rollout import DEFAULT_STAGES, Stage
 from trading.domain.values import to_text
 from trading.domain.workers import WorkerState
 from trading.models import AccountLimit, BlacklistEntry, ConfigSnapshot, RolloutStage
+from trading.selectors.prepared import Prepared
 from trading.selectors.workers import config_to_json, get_config, list_workers
 
 AMOUNT_FIELDS = ("trade_notional", "budget")
@@ -34,11 +35,16 @@ def read_configuration() -> Configuration:
 
 def list_stages() -> list[Stage]:
     """Give the stages of a rollout, lowest first: the operator's, or the ones that come with the program."""
-    rows = [
-        Stage(row.number, row.name, row.max_workers, row.max_trade_notional, row.min_hours, row.min_health)
-        for row in RolloutStage.objects.order_by("number")
-    ]
-    return rows or list(DEFAULT_STAGES)
+    return _STAGES.rows() or list(DEFAULT_STAGES)
+
+
+# Asked before every entry.
+_STAGES: Prepared[Stage] = Prepared(
+    lambda: RolloutStage.objects.order_by("number").values_list(
+        "number", "name", "max_workers", "max_trade_notional", "min_hours", "min_health"
+    ),
+    Stage,
+)
 
 
 def stage_to_json(stage: Stage) -> dict[str, Any]:

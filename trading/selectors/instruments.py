@@ -3,12 +3,11 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Q
-
 from trading.domain.fees import STANDARD_FEE
 from trading.domain.instrument import Instrument
 from trading.domain.universe import ListedSymbol
 from trading.models import BlacklistEntry, InstrumentRow
+from trading.selectors.prepared import Prepared
 
 
 def to_instrument(row: InstrumentRow) -> Instrument:
@@ -62,9 +61,13 @@ def list_listed() -> list[ListedSymbol]:
 
 def list_barred(*, now: datetime) -> set[str]:
     """Give the symbols that are on the blacklist now."""
-    live = BlacklistEntry.objects.filter(lifted_at__isnull=True)
-    current = live.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
-    return set(current.values_list("symbol", flat=True))
+    return {symbol for symbol, expires_at in _BARRED.rows() if expires_at is None or expires_at > now}
+
+
+_BARRED: Prepared[tuple[str, datetime | None]] = Prepared(
+    lambda: BlacklistEntry.objects.filter(lifted_at__isnull=True).values_list("symbol", "expires_at"),
+    lambda symbol, expires_at: (symbol, expires_at),
+)
 
 
 def list_bars(*, actor: str) -> list[BlacklistEntry]:

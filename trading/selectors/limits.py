@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
@@ -19,26 +19,45 @@ from trading.domain.risk import AccountLimits
 from trading.domain.trades import TradeState
 from trading.domain.values import ZERO, OrderRole, to_decimal, to_text
 from trading.models import AccountLimit, JournalEntry, Order, Trade
+from trading.selectors.prepared import Prepared
 from trading.selectors.trades import OPEN_STATE_NAMES
 
 PLACES = Decimal("1e-8")
-# What is read of an open trade to tell what it binds and what it would lose.
-AT_RISK = (
-    "worker_id",
-    "symbol",
-    "quote_asset",
-    "state",
-    "qty",
-    "entry_notional",
-    "exit_notional",
-    "reserved_notional",
-)
 LOSS_REACHED = "limits.daily_loss_reached"
 
 
 def limit_subject(quote_asset: str) -> str:
     """Name the limits of a quote asset in the journal."""
     return f"limits:{quote_asset}"
+
+
+class OpenTrade(NamedTuple):
+    """What is read of an open trade to tell what it binds and what it would lose.
+
+    `is_entering`: the end of its entry is not known yet.
+    """
+
+    id: int
+    worker_id: int
+    symbol: str
+    quote_asset: str
+    state: str
+    qty: Decimal
+    entry_notional: Decimal
+    exit_notional: Decimal
+    reserved_notional: Decimal
+    is_entering: bool
+
+    @property
+    def at_risk(self) -> Decimal:
+        """What it binds: what was paid, or all that its entry may still cost."""
+        if self.is_entering:
+            return max(self.entry_notional, self.reserved_notional)
+        return self.entry_notional or self.reserved_notional
+
+    def loss(self, bid: Decimal) -> Decimal:
+        """Give what it would lose if it were sold at the bid, fees aside; never negative."""
+        return max(self.entry_notional - self.exit_notional - self.qty * bid, ZERO)
 
 
 @dataclass(slots=True)
@@ -66,8 +85,7 @@ class DayLoss:
 
 def get_limits(quote_assets: Collection[str]) -> dict[str, AccountLimits]:
     """Give the limits of those of the quote assets that have any."""
-    rows = AccountLimit.objects.filter(quote_asset__in=quote_assets)
-    return {row.quote_asset: to_limits(row) for row in rows}
+    return {asset: limits for asset, limits in _LIMITS.rows() if asset in quote_assets}
 
 
 def to_limits(row: AccountLimit) -> AccountLimits:
@@ -75,20 +93,27 @@ def to_limits(row: AccountLimit) -> AccountLimits:
     return AccountLimits(row.max_exposure, row.max_symbol_exposure, row.max_daily_loss)
 
 
-def open_trades_at_risk() -> QuerySet[Trade]:
-    """Give the open trades, each with `is_entering`: whether the end of its entry is not known yet."""
+def open_trades_at_risk() -> list[OpenTrade]:
+    """Give the open trades."""
+    return _OPEN_TRADES.rows()
+
+
+def _ask_open_trades() -> QuerySet[Trade, Any]:
     entries = Order.objects.filter(
         trade=OuterRef("pk"), role=OrderRole.ENTRY.value, status__in=[each.value for each in UNRESOLVED]
     )
     trades = Trade.objects.filter(state__in=OPEN_STATE_NAMES).annotate(is_entering=Exists(entries))
-    return trades.only(*AT_RISK)  # read under the account's lock, before every entry
+    return trades.values_list(*OpenTrade._fields)
 
 
-def at_risk(trade: Trade) -> Decimal:
-    """Give what a trade of open_trades_at_risk binds: what was paid, or all that its entry may still cost."""
-    paid: Decimal = trade.entry_notional
-    reserved: Decimal = trade.reserved_notional
-    return max(paid, reserved) if trade.is_entering else paid or reserved  # type: ignore[attr-defined]  # annotated
+def _ask_limits() -> QuerySet[AccountLimit, Any]:
+    return AccountLimit.objects.values_list(
+        "quote_asset", "max_exposure", "max_symbol_exposure", "max_daily_loss"
+    )
+
+
+_OPEN_TRADES = Prepared(_ask_open_trades, OpenTrade)
+_LIMITS = Prepared(_ask_limits, lambda asset, *limits: (asset, AccountLimits(*limits)))
 
 
 def day_losses(quote_assets: Collection[str], *, now: datetime) -> dict[str, DayLoss]:
@@ -118,11 +143,6 @@ def _stops(quote_assets: Iterable[str], *, since: datetime) -> Iterable[tuple[st
     subjects = {limit_subject(asset): asset for asset in quote_assets}
     rows = JournalEntry.objects.filter(subject__in=subjects, at__gte=since, action=LOSS_REACHED)
     return [(subjects[row.subject], to_decimal(row.after["loss"])) for row in rows]
-
-
-def open_loss(trade: Trade, bid: Decimal) -> Decimal:
-    """Give what an open trade would lose if it were sold at the bid, fees aside; never negative."""
-    return max(Decimal(trade.entry_notional - trade.exit_notional - trade.qty * bid), ZERO)
 
 
 class LimitFigures(TypedDict):
@@ -162,9 +182,9 @@ def limit_figures(*, now: datetime, bids: Mapping[str, Decimal] | None) -> list[
     exposures: dict[str, _Exposure] = {asset: _Exposure() for asset in limits}
     for trade in open_trades_at_risk():
         found = exposures.setdefault(trade.quote_asset, _Exposure())
-        found.by_symbol[trade.symbol] = found.by_symbol.get(trade.symbol, ZERO) + at_risk(trade)
+        found.by_symbol[trade.symbol] = found.by_symbol.get(trade.symbol, ZERO) + trade.at_risk
         if trade.symbol in prices:
-            found.open_loss += open_loss(trade, prices[trade.symbol])
+            found.open_loss += trade.loss(prices[trade.symbol])
         elif trade.qty:
             found.is_priced = False
     losses = day_losses(exposures, now=now) if exposures else {}

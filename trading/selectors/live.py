@@ -93,6 +93,30 @@ class ApiFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheReads:
+    """Questions of the product for a quote or a candle history, since Redis began.
+
+    A hit was there. A miss was not, or had to be asked of the venue. What the feed fetches by itself, to fill
+    a history or to compare one, answers no question and is neither.
+    """
+
+    hits: int = 0
+    misses: int = 0
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """Part of the questions that the cache answered; None where nothing was asked."""
+        total = self.hits + self.misses
+        return self.hits / total if total else None
+
+    def since(self, before: CacheReads) -> CacheReads:
+        """Give the questions after an earlier look; all of them where Redis began anew in between."""
+        if self.hits < before.hits or self.misses < before.misses:
+            return self
+        return CacheReads(self.hits - before.hits, self.misses - before.misses)
+
+
+@dataclass(frozen=True, slots=True)
 class LiveReading:
     """One look at the shared memory of all processes."""
 
@@ -101,7 +125,7 @@ class LiveReading:
     user_stream: StreamStatus | None
     processes: tuple[ProcessStatus, ...]
     api: ApiFigures
-    cache_hit_ratio: float | None
+    cache: CacheReads
     quotes: dict[str, LiveQuote] = field(default_factory=dict)
 
 
@@ -136,7 +160,7 @@ def read_live(client: redis.Redis, *, now: datetime) -> LiveReading:
         user_stream=_stream(values[2], now_ms=now_ms),
         processes=tuple(_processes(zip(PROCESS_NAMES, values[5:], strict=True), now_ms=now_ms)),
         api=_api(client, now=now),
-        cache_hit_ratio=_hit_ratio(values[3], values[4]),
+        cache=CacheReads(hits=int(values[3] or 0), misses=int(values[4] or 0)),
         quotes={_plain(symbol): _quote(_plain(raw)) for symbol, raw in quotes.items()},
     )
 
@@ -211,11 +235,6 @@ def _api(client: redis.Redis, *, now: datetime) -> ApiFigures:
         clock_drift_ppm=figures.clock.drift_ppm if figures.clock else None,
         clock_error_ms=figures.clock.error_ms if figures.clock else None,
     )
-
-
-def _hit_ratio(hits: bytes | None, misses: bytes | None) -> float | None:
-    total = int(hits or 0) + int(misses or 0)
-    return int(hits or 0) / total if total else None
 
 
 def _plain(value: Any) -> str:

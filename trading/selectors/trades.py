@@ -13,6 +13,7 @@ from trading.domain.positions import Position, fold
 from trading.domain.trades import OPEN_STATES, TradeState
 from trading.models import FillRow, Order, Trade
 from trading.selectors.overview import sum_ended
+from trading.selectors.prepared import Prepared
 
 OPEN_STATE_NAMES = [state.value for state in OPEN_STATES]
 
@@ -28,7 +29,12 @@ def list_open() -> list[Trade]:
 
 def busy_symbols() -> set[str]:
     """Give the symbols of open trades."""
-    return set(Trade.objects.filter(state__in=OPEN_STATE_NAMES).values_list("symbol", flat=True))
+    return set(_BUSY.rows())
+
+
+_BUSY: Prepared[str] = Prepared(
+    lambda: Trade.objects.filter(state__in=OPEN_STATE_NAMES).values_list("symbol"), str
+)
 
 
 def list_unprotected() -> list[str]:

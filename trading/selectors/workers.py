@@ -5,11 +5,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
+
 from trading.domain.universe import InvalidUniverse, parse_universe, resolve, universe_to_json
 from trading.domain.values import InvalidNumber, to_decimal
 from trading.domain.workers import InvalidConfiguration, WorkerConfig, WorkerState, check_config
 from trading.models import InstrumentRow, Trade, Worker, WorkerVersion
 from trading.selectors.instruments import list_barred, list_listed
+from trading.selectors.prepared import Prepared
 from trading.selectors.trades import OPEN_STATE_NAMES
 
 ActingKey = tuple[int, int | None]
@@ -50,8 +53,17 @@ def list_acting() -> list[Worker]:
 
 def list_acting_keys() -> list[ActingKey]:
     """Give who list_acting gives, as (worker, version): enough to see that nothing changed."""
+    return _ACTING.rows()
+
+
+def _ask_acting_keys() -> QuerySet[Worker, ActingKey]:
     acting = Worker.objects.filter(state=WorkerState.ACTIVE.value, is_deleted=False)
-    return list(acting.order_by("id").values_list("id", "version_id"))
+    return acting.order_by("id").values_list("id", "version_id")
+
+
+_ACTING: Prepared[ActingKey] = Prepared(
+    _ask_acting_keys, lambda worker_id, version_id: (worker_id, version_id)
+)
 
 
 def get_config(version: WorkerVersion) -> WorkerConfig:

@@ -74,8 +74,8 @@ def clear(level: KillLevel, *, actor: str, desk: Desk) -> Left:
 def stop(level: KillLevel, *, actor: str, now: datetime, reason: str = "") -> None:
     """Stop entries, which needs nothing but the database.
 
-    Once it is committed no process records an entry, and one that was recorded before and not claimed yet is
-    denied. A lower level never loosens what a higher one has stopped.
+    Once it is committed no process records an entry; one that was recorded before is in a sender's hands. A
+    lower level never loosens what a higher one has stopped.
     """
     reason = reason or f"kill {level}"
     with transaction.atomic():

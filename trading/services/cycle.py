@@ -7,7 +7,7 @@ locked while limits are checked and orders are recorded.
     look     candles and quotes from the market view
     decide   one pass per strategy and parameters over all symbols, shared by all workers
     check    limits of account, symbol and worker, inside the recording transaction
-    record   trade and orders INITIALIZED, one commit for the batch
+    record   trade and orders, claimed by this turn, one commit for the batch
     send     all at once from sender threads; book each answer as it comes
 """
 
@@ -32,7 +32,7 @@ from trading.services.entries import SYMBOL_BUSY, Outcome, Wish, record_entries
 from trading.services.protection import protect_trade
 from trading.services.roster import Squad
 from trading.services.signals import Answer, SignalAnswer, SignalBook
-from trading.services.submit import Recorded, book, claim, send
+from trading.services.submit import Recorded, book, send
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +70,12 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetim
     try:
         outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at)
     except IntegrityError:
-        # A trade came alive between our look and our insert, by a booking, which takes no account lock.
+        # The batch was delivered before, or a trade came alive between our look and our insert, by a booking,
+        # which takes no account lock.
         log.warning("cycle.symbol_taken_meanwhile")
-        outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at)
+        outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at, is_second_look=True)
     turn.trades = [trade for _, trade, _ in outcome.entries]
-    _send(claim([recorded for _, _, recorded in outcome.entries], now=desk.clock()), desk=desk)
+    _send([recorded for _, _, recorded in outcome.entries], desk=desk)
     _protect(turn.trades, desk=desk)
     turn.decisions += _outcomes(outcome)
     return turn

@@ -1,7 +1,8 @@
-"""Checks and records the entries of one turn in one transaction, under the account's lock.
+"""Checks, records and claims the entries of one turn in one transaction, under the account's lock.
 
 Called by services.cycle. The control row is locked first, so that two processes check the limits of
-the account one after the other and never spend the same money twice; unique constraints stand behind.
+the account one after the other and never spend the same money twice, and so that no halt comes between the
+check and the claim; unique constraints stand behind.
 """
 
 from collections import defaultdict
@@ -25,26 +26,30 @@ from trading.domain.risk import (
     TradingState,
     check_entry,
 )
+from trading.domain.rollout import StageLimits, may_add
 from trading.domain.trades import TradeState
 from trading.domain.values import ZERO, trade_key
 from trading.models import Balance, Trade, TradingControl
-from trading.selectors.limits import (
-    DayLoss,
-    at_risk,
-    day_losses,
-    get_limits,
-    open_loss,
-    open_trades_at_risk,
-)
+from trading.selectors.limits import DayLoss, OpenTrade, day_losses, get_limits, open_trades_at_risk
+from trading.selectors.prepared import Prepared
+from trading.selectors.rollout import stage_limits
 from trading.selectors.trades import last_closed_at
 from trading.services.context import Desk
 from trading.services.fee_purse import FeePurse, look_into_purse
+from trading.services.inserts import insert_all
 from trading.services.limits import note_daily_loss
 from trading.services.roster import Post, Squad
 from trading.services.signals import SignalAnswer
-from trading.services.submit import Intent, Recorded, record_all
+from trading.services.submit import Intent, Recorded, record_claimed
 
 SYMBOL_BUSY = Denial(DenialCode.SYMBOL_BUSY)
+# The account's lock, and what it may do.
+_STATE: Prepared[str] = Prepared(
+    lambda: TradingControl.objects.select_for_update().filter(pk=1).values_list("state"), str
+)
+_FREE: Prepared[tuple[str, Decimal]] = Prepared(
+    lambda: Balance.objects.values_list("asset", "free"), lambda asset, free: (asset, free)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class _Books:
     symbol_exposure: dict[str, Decimal]
     losses: dict[str, DayLoss]
     purse: FeePurse
+    stages: Mapping[int, StageLimits]
 
     def at_risk(self, symbol: str, quote_asset: str) -> AtRisk:
         """Give what an entry on the symbol is checked against."""
@@ -99,48 +105,95 @@ class _Books:
 
 
 def record_entries(
-    wishes: Sequence[Wish], *, quotes: Mapping[str, Quote], desk: Desk, arrived_at: datetime | None
+    wishes: Sequence[Wish],
+    *,
+    quotes: Mapping[str, Quote],
+    desk: Desk,
+    arrived_at: datetime | None,
+    is_second_look: bool = False,
 ) -> Outcome:
-    """Record what passes every limit, in the order of the wishes; one commit for all of them.
+    """Record and claim what passes every limit, in the order of the wishes; one commit for all of them.
+
+    What is claimed here is the caller's to send: nobody else ever claims an entry.
 
     Args:
         quotes: Of the wishes' symbols, and of open trades where the loss of open trades shall count.
+        is_second_look: Look for decisions that were taken before, after a constraint said that there are.
 
     Raises:
         IntegrityError: A constraint refused what the checks had passed; nothing was recorded.
     """
     outcome = Outcome()
-    now = desk.clock()
     stream_is_up = desk.user_stream_is_up()
     purse = look_into_purse([wish.candle.symbol for wish in wishes], desk=desk)
     with transaction.atomic():
-        books = _read_books(wishes, quotes, purse, desk=desk, now=now, user_stream_is_up=stream_is_up)
-        planned: list[tuple[Wish, Trade, Intent]] = []
-        entered: set[str] = set()
-        for wish in wishes:
-            if (
-                wish.candle.symbol in entered
-            ):  # by a wish before it: a thousand workers may want what one gets
-                outcome.denials.append((wish, SYMBOL_BUSY))
-                continue
-            plan = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
-            if isinstance(plan, Denial):
-                outcome.denials.append((wish, plan))
-                continue
-            trade = _trade(wish, plan, quotes[wish.candle.symbol], desk=desk, now=now)
+        state = _lock_account(desk=desk)
+        now = desk.clock()  # by which ages are judged: the lock may have been waited for
+        books = _read_books(
+            wishes,
+            quotes,
+            purse,
+            desk=desk,
+            now=now,
+            state=state,
+            user_stream_is_up=stream_is_up,
+            is_second_look=is_second_look,
+        )
+        planned = _plan_all(wishes, quotes, books, outcome, desk=desk, now=now)
+        for _, trade, _ in planned:
             trade.signal_arrived_at = arrived_at
-            intent = plan.order_list or plan.order
-            assert intent is not None
-            planned.append((wish, trade, intent))
-            entered.add(trade.symbol)
-            _bind(wish, plan, trade, books)
-        Trade.objects.bulk_create([trade for _, trade, _ in planned])
-        recorded = record_all([(trade, intent) for _, trade, intent in planned], now=now)
+        insert_all([trade for _, trade, _ in planned])
+        recorded = record_claimed([(trade, intent) for _, trade, intent in planned], now=desk.clock())
         for _, trade, _ in planned:
             events.trade_changed(trade)
         note_daily_loss(books.limits, books.losses, now=now)
     outcome.entries = [(wish, trade, each) for (wish, trade, _), each in zip(planned, recorded, strict=True)]
     return outcome
+
+
+def _plan_all(
+    wishes: Sequence[Wish],
+    quotes: Mapping[str, Quote],
+    books: _Books,
+    outcome: Outcome,
+    *,
+    desk: Desk,
+    now: datetime,
+) -> list[tuple[Wish, Trade, Intent]]:
+    """Check the wishes one after the other; give what may be entered, and note what may not."""
+    planned: list[tuple[Wish, Trade, Intent]] = []
+    entered: set[str] = set()
+    for wish in wishes:
+        if wish.candle.symbol in entered:
+            # By a wish before it: a thousand workers may want what one gets.
+            outcome.denials.append((wish, SYMBOL_BUSY))
+            continue
+        plan = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
+        if isinstance(plan, Denial):
+            outcome.denials.append((wish, plan))
+            continue
+        trade = _trade(wish, plan, quotes[wish.candle.symbol], desk=desk, now=now)
+        intent = plan.order_list or plan.order
+        assert intent is not None
+        planned.append((wish, trade, intent))
+        entered.add(trade.symbol)
+        _bind(wish, plan, trade, books)
+    return planned
+
+
+def _lock_account(*, desk: Desk) -> TradingState:
+    """Lock the account's control row and give its state; the first turn of all makes it."""
+    for state in _STATE.rows():
+        return TradingState(state)
+    control, _ = TradingControl.objects.select_for_update().get_or_create(
+        pk=1,
+        defaults={
+            "state": TradingState.ACTIVE.value,
+            "changed_at": desk.clock(),
+            "changed_by": "first start",
+        },
+    )
+    return TradingState(control.state)
 
 
 def _read_books(
@@ -150,19 +203,18 @@ def _read_books(
     *,
     desk: Desk,
     now: datetime,
+    state: TradingState,
     user_stream_is_up: bool,
+    is_second_look: bool,
 ) -> _Books:
-    control, _ = TradingControl.objects.select_for_update().get_or_create(
-        pk=1, defaults={"state": TradingState.ACTIVE.value, "changed_at": now, "changed_by": "first start"}
-    )
-    open_trades = list(open_trades_at_risk())
+    open_trades = open_trades_at_risk()
     numbers: dict[int, int] = defaultdict(int)
     bound: dict[int, Decimal] = defaultdict(lambda: ZERO)
     under_way: dict[str, Decimal] = defaultdict(lambda: ZERO)
     exposure: dict[str, Decimal] = defaultdict(lambda: ZERO)
     symbol_exposure: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for trade in open_trades:
-        binds = at_risk(trade)
+        binds = trade.at_risk
         numbers[trade.worker_id] += 1
         bound[trade.worker_id] += binds
         exposure[trade.quote_asset] += binds
@@ -172,12 +224,13 @@ def _read_books(
             under_way[trade.quote_asset] += trade.reserved_notional
     limits = get_limits({desk.roster.instruments[wish.candle.symbol].quote_asset for wish in wishes})
     return _Books(
-        state=TradingState(control.state),
+        state=state,
         busy={trade.symbol for trade in open_trades},
-        taken=_taken(wishes),
+        # Else the constraint tells, of which it is nearly always the first time that they are taken.
+        taken=_taken(wishes) if is_second_look else set(),
         open_trades=numbers,
         bound=bound,
-        free={asset: free - under_way[asset] for asset, free in Balance.objects.values_list("asset", "free")},
+        free={asset: free - under_way[asset] for asset, free in _FREE.rows()},
         closed_at=_closed_at(wishes, now=now),
         user_stream_is_up=user_stream_is_up,
         limits=limits,
@@ -185,12 +238,13 @@ def _read_books(
         symbol_exposure=symbol_exposure,
         losses=_losses(limits, open_trades, quotes, now=now),
         purse=purse,
+        stages=stage_limits({wish.post.worker.version for wish in wishes if wish.post.worker.version}),
     )
 
 
 def _losses(
     limits: Mapping[str, AccountLimits],
-    open_trades: Sequence[Trade],
+    open_trades: Sequence[OpenTrade],
     quotes: Mapping[str, Quote],
     *,
     now: datetime,
@@ -200,7 +254,7 @@ def _losses(
     losses = day_losses(watched, now=now) if watched else {}
     for trade in open_trades:
         if trade.quote_asset in losses and trade.symbol in quotes:
-            losses[trade.quote_asset].open_loss += open_loss(trade, quotes[trade.symbol].bid)
+            losses[trade.quote_asset].open_loss += trade.loss(quotes[trade.symbol].bid)
     return losses
 
 
@@ -233,6 +287,8 @@ def _check(
     config, instrument = wish.post.config, desk.roster.instruments[wish.candle.symbol]
     worker_id = wish.post.worker.id
     closed_at = books.closed_at.get((worker_id, wish.candle.symbol))
+    stage = books.stages[wish.post.worker.version_id or 0]
+    trade_notional = stage.cut(config.trade_notional)
     facts = EntryFacts(
         state=books.state,
         instrument=instrument,
@@ -246,28 +302,32 @@ def _check(
         bound_notional=books.bound.get(worker_id, ZERO),
         free_quote=books.free.get(instrument.quote_asset),
         at_risk=books.at_risk(wish.candle.symbol, instrument.quote_asset),
+        other_workers=len(books.open_trades) - (worker_id in books.open_trades),
+        may_add=stage.max_workers is None
+        or may_add(worker_id, desk.roster.active_ids, places=stage.max_workers, now=now),
     )
     limits = EntryLimits(
         max_quote_age_s=desk.limits.max_quote_age_s,
         max_spread_bps=config.max_spread_bps,
         max_open_trades=config.max_open_trades,
         budget=config.budget,
-        trade_notional=config.trade_notional,
+        trade_notional=trade_notional,
         account=books.limits.get(instrument.quote_asset, AccountLimits()),
+        max_workers=stage.max_workers,
     )
     denial = check_entry(facts, limits)
     if denial is not None or quote is None:
         return denial or Denial(DenialCode.QUOTE_MISSING)
     fee_ratio = books.purse.fee_ratio(
-        instrument, notional=config.trade_notional, exposure=books.exposure, free=books.free
+        instrument, notional=trade_notional, exposure=books.exposure, free=books.free
     )
-    return plan_entry(wish.key, quote, _terms(wish.post, fee_ratio), instrument)
+    return plan_entry(wish.key, quote, _terms(wish.post, trade_notional, fee_ratio), instrument)
 
 
-def _terms(post: Post, fee_ratio: Decimal) -> EntryTerms:
+def _terms(post: Post, trade_notional: Decimal, fee_ratio: Decimal) -> EntryTerms:
     config = post.config
     return EntryTerms(
-        trade_notional=config.trade_notional,
+        trade_notional=trade_notional,
         max_slippage_bps=config.max_slippage_bps,
         take_profit_bps=config.take_profit_bps,
         stop_loss_bps=config.stop_loss_bps,

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Q
 
 from trading.domain.market import Quote
@@ -25,9 +25,8 @@ from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
 from trading.models import Order, Trade
 from trading.selectors.trades import OPEN_STATE_NAMES
-from trading.services.books import open_books
 from trading.services.context import Desk
-from trading.services.executions import apply_reports, expire_unsent
+from trading.services.executions import apply_reports
 from trading.services.exits import cancel, exit_trade
 from trading.services.resolve import settle
 
@@ -49,7 +48,6 @@ def open_trade_ids() -> set[int]:
 
 def end_entries(trade_ids: Collection[int], *, desk: Desk) -> None:
     """End the entries of these trades and learn what became of them; what was bought keeps its protection."""
-    _deny_unsent(trade_ids, desk=desk)
     _wait_for_answers(trade_ids, desk=desk)
     _in_parallel(_end_entry, trade_ids, desk=desk)
 
@@ -63,7 +61,6 @@ def flatten(trade_ids: Collection[int], *, desk: Desk, reason: ExitReason = Exit
         pk__in=trade_ids, state__in=(TradeState.OPENING.value, TradeState.OPEN.value)
     )
     wished.update(exit_reason=reason.value)
-    _deny_unsent(trade_ids, desk=desk)
     desk = _without_prices_if_need_be(desk)
     entering = {order.trade_id for order in _entries(trade_ids)}
     leave = partial(_leave, reason=reason)
@@ -99,20 +96,6 @@ def _entries(trade_ids: Collection[int]) -> list[Order]:
     """Give the entries of these trades whose end is not known."""
     entries = Order.objects.filter(trade_id__in=trade_ids, role=OrderRole.ENTRY.value, status__in=_UNRESOLVED)
     return list(entries.select_related("order_list", "trade"))
-
-
-def _deny_unsent(trade_ids: Collection[int], *, desk: Desk) -> None:
-    """Deny entries that were recorded and not yet claimed, so that nobody sends them any more."""
-    recorded = [entry for entry in _entries(trade_ids) if entry.status == OrderStatus.INITIALIZED.value]
-    if not recorded:
-        return
-    with transaction.atomic():
-        # Trades first, as everywhere; then the rows themselves, which a claim locks: it is this or that.
-        open_books({entry.trade_id for entry in recorded})
-        orders = Order.objects.select_for_update().filter(
-            trade_id__in={entry.trade_id for entry in recorded}, status=OrderStatus.INITIALIZED.value
-        )
-        expire_unsent(list(orders), reason="TRADING_NOT_ACTIVE", now=desk.clock(), status=OrderStatus.DENIED)
 
 
 def _wait_for_answers(trade_ids: Collection[int], *, desk: Desk) -> None:

@@ -32,8 +32,9 @@ log = logging.getLogger(__name__)
 
 _UNRESOLVED = [status.value for status in UNRESOLVED]
 _UNANSWERED = (OrderStatus.INITIALIZED, OrderStatus.SUBMITTED)
-# A row that was never claimed may still be in its recorder's hands for this long.
-UNSENT_GRACE_S = 10.0
+# A row that was never claimed may still be in its recorder's hands for this long; a claim that comes later
+# finds it expired and sends nothing.
+UNSENT_GRACE_S = 3.0
 # The reply and the user stream need this long at most, where nothing is wrong.
 FIRST_ASK_S = 0.5
 LONGEST_PAUSE_S = 30.0

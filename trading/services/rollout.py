@@ -1,11 +1,10 @@
 """Moves rollouts from stage to stage, and edits the stages. See domain.rollout for what they mean.
 
-Called by services.rollback (back to the first stage) and services.restoring (the stages of a snapshot).
-Stages are kept and can be moved; nothing refuses an entry because of them yet, and nobody calls what moves
-them forward.
+Called by services.entries (what an entry may be), services.rollback (back to the first stage),
+services.restoring (the stages of a snapshot), whoever watches health (move_on), admin and command (override).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,22 +12,24 @@ from typing import Any
 
 from django.db import transaction
 
+from trading.domain.risk import TradingState
 from trading.domain.rollout import (
     INSTALLATION,
     Evidence,
     Stage,
-    StageLimits,
     lacking,
-    limits_of,
     stage_of,
-    strategy_subject,
-    version_subject,
 )
 from trading.domain.strategy import STRATEGIES
-from trading.models import Rollout, RolloutStage, Worker, WorkerVersion
+from trading.domain.workers import WorkerState
+from trading.models import Rollout, RolloutStage, TradingControl, Worker, WorkerVersion
 from trading.selectors.configuration import list_stages, stage_to_json
+from trading.selectors.rollout import running_since, subject_titles
+from trading.selectors.workers import list_workers
 from trading.services import journal
 
+# Gives what was measured since a moment, judged by what leaving the stage needs.
+Measure = Callable[[Stage, datetime], Evidence]
 LARGEST = Decimal(1_000_000_000)
 SMALLEST = Decimal("0.00000001")
 
@@ -45,19 +46,34 @@ class EvidenceLacking(RuntimeError):
         super().__init__("; ".join(self.lines))
 
 
-def stage_limits(
-    strategy: str, version_id: int, *, stages: list[Stage], reached: dict[str, int]
-) -> StageLimits:
-    """Give what holds for entries of a version, from one read of stages and rollouts."""
-    subjects = strategy_subject(strategy), version_subject(version_id)
-    return limits_of(
-        stage_of(INSTALLATION, stages, reached), (stage_of(subject, stages, reached) for subject in subjects)
-    )
+def move_on(measure: Measure, *, by: str, now: datetime) -> list[Rollout]:
+    """Move every rollout in use that has earned its next stage, note what the others lack, give those moved.
 
+    The door of whoever watches health: it may be called as often as wanted. Only time in which the subject
+    could trade counts: an active worker of it, and trading not halted.
 
-def reached_stages(subjects: Iterable[str]) -> dict[str, int]:
-    """Give the stage of each subject that was ever moved."""
-    return dict(Rollout.objects.filter(subject__in=list(subjects)).values_list("subject", "stage"))
+    Args:
+        measure: Gives what was measured from a moment up to now, by what leaving a stage needs.
+    """
+    control = TradingControl.objects.filter(pk=1).first()
+    if control is not None and control.state != TradingState.ACTIVE.value:
+        return []
+    active = [worker for worker in list_workers() if worker.state == WorkerState.ACTIVE.value]
+    last = list_stages()[-1].number
+    moved = []
+    for subject, since in running_since(active, since=control.changed_at if control else None).items():
+        with transaction.atomic():
+            row, _, stage = _lock(subject, now=now)
+            if row.stage >= last:
+                continue
+            since = max(since, row.entered_at)
+            evidence = measure(stage, since)
+            lacks = lacking(stage, evidence, entered_at=since, now=now)
+            if lacks:
+                Rollout.objects.filter(pk=row.pk).update(lacks=lacks, evidence=evidence.to_json())
+            else:
+                moved.append(advance(subject, evidence, by=by, now=now))
+    return moved
 
 
 def advance(subject: str, evidence: Evidence, *, by: str, now: datetime) -> Rollout:
@@ -115,10 +131,7 @@ def define_stages(stages: list[Stage], *, actor: str, now: datetime, reason: str
         if before == stages and RolloutStage.objects.exists():
             return
         RolloutStage.objects.all().delete()
-        RolloutStage.objects.bulk_create(
-            RolloutStage(**{name: getattr(stage, name) for name in Stage.__dataclass_fields__})
-            for stage in stages
-        )
+        RolloutStage.objects.bulk_create(map(_to_row, stages))
         journal.write(
             "rollout.stages_defined",
             "rollout",
@@ -134,12 +147,36 @@ def change_stage(
     number: int, changes: dict[str, Any], *, actor: str, now: datetime, reason: str = ""
 ) -> list[Stage]:
     """Change the named fields of one stage. Raises InvalidStage."""
+    changed = check_change(number, changes)
+    define_stages(changed, actor=actor, now=now, reason=reason)
+    return changed
+
+
+def check_change(number: int, changes: dict[str, Any]) -> list[Stage]:
+    """Give all stages as they would be. Raises InvalidStage."""
     stages = list_stages()
     if number not in {stage.number for stage in stages}:
         raise InvalidStage(f"stage: there are {', '.join(str(stage.number) for stage in stages)}")
     changed = [replace(stage, **changes) if stage.number == number else stage for stage in stages]
-    define_stages(changed, actor=actor, now=now, reason=reason)
+    _check(changed)
     return changed
+
+
+def keep_stages() -> None:
+    """Make rows of the stages that come with the program, so that they can be edited; nothing else."""
+    if not RolloutStage.objects.exists():
+        RolloutStage.objects.bulk_create(map(_to_row, list_stages()), ignore_conflicts=True)
+
+
+def keep_rows(*, now: datetime) -> None:
+    """Make a row of everything in use that has none yet, in its first stage; nothing else."""
+    with transaction.atomic():
+        for subject in subject_titles(list_workers()):
+            _lock(subject, now=now)
+
+
+def _to_row(stage: Stage) -> RolloutStage:
+    return RolloutStage(**{name: getattr(stage, name) for name in Stage.__dataclass_fields__})
 
 
 def _check(stages: list[Stage]) -> None:
@@ -208,7 +245,7 @@ def _move(
 ) -> None:
     before = row.stage
     row.stage, row.entered_at, row.entered_by = stage.number, now, by
-    row.reason, row.evidence = reason[:300], evidence or {}
+    row.reason, row.evidence, row.lacks = reason[:300], evidence or {}, []
     row.save()
     journal.write(
         action,

@@ -78,6 +78,11 @@ class Roster:
         """Symbol rules as of the last turn."""
         return self._instruments
 
+    @property
+    def active_ids(self) -> list[int]:
+        """Ids of the workers that may open trades, the oldest first, as of the last turn."""
+        return [worker_id for worker_id, _ in self._posts[0]]
+
     def refresh(self, now: datetime, *, older_than: timedelta = LISTED_FOR) -> None:
         """Read symbols, rules and volumes again, unless they are younger."""
         if self._listed_at is not None and now - self._listed_at < older_than:

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from trading.domain.configuration import Configuration, Difference, compare, digest
-from trading.models import ConfigChange, ConfigSnapshot, JournalEntry
+from trading.domain.risk import TradingState
+from trading.models import ConfigChange, ConfigSnapshot, JournalEntry, TradingControl
 from trading.selectors.configuration import read_configuration
 
 # The first word of a journal row's action.
@@ -75,6 +76,18 @@ def _keep(content: Configuration, *, now: datetime) -> ConfigSnapshot:
 def differences_from_now(snapshot: ConfigSnapshot) -> list[Difference]:
     """Give what going back to the snapshot would change."""
     return compare(read_configuration(), snapshot.content)
+
+
+def unproven() -> tuple[ConfigSnapshot, datetime] | None:
+    """Give the configuration in force and since when it trades; None where it is proven or does not trade."""
+    change = ConfigChange.objects.select_related("after").order_by("-pk").first()
+    control = TradingControl.objects.filter(pk=1).first()
+    if change is None or change.after.stable_at is not None:
+        return None
+    if control is None:
+        return change.after, change.at
+    is_active = control.state == TradingState.ACTIVE.value
+    return (change.after, max(change.at, control.changed_at)) if is_active else None
 
 
 def mark_stable(snapshot: ConfigSnapshot, evidence: Mapping[str, Any], *, now: datetime) -> ConfigSnapshot:

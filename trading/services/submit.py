@@ -1,11 +1,13 @@
 """Records orders, then sends them: the only writer of orders towards the venue.
 
     record   rows INITIALIZED, committed          a crash here: never sent, expired by reconcile
-    claim    INITIALIZED → SUBMITTED, committed   a crash here: unknown, reconcile asks the venue
+    claim    INITIALIZED → SUBMITTED, committed   a crash here: unknown, the watchdog asks the venue
     send     the request leaves                   a crash here: the same
     book     services.executions                  a crash here: the stream or reconcile books it
 
-An intent is never sent twice: `claim` is a compare-and-set, and its loser does not send.
+An intent is never sent twice: `claim` is a compare-and-set, and its loser does not send. Entries are recorded
+and claimed in one commit, under the account's lock (`record_claimed`): there the unique ids are the
+compare-and-set, and who inserts them is the one who sends.
 """
 
 import logging
@@ -18,10 +20,9 @@ from django.db import transaction
 from trading.domain.executions import ExecutionReport, Replacement
 from trading.domain.orders import ListIntent, OrderIntent, OrderStatus
 from trading.domain.ports import MarketView, Venue, VenueError, VenueRefused, VenueUncertain
-from trading.domain.risk import TradingState
-from trading.domain.values import OrderRole
-from trading.models import Order, OrderList, Trade, TradingControl
+from trading.models import Order, OrderList, Trade
 from trading.services.executions import NOT_SENT, apply_reports, expire_unsent
+from trading.services.inserts import insert_all
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +49,22 @@ def record(trade: Trade, intent: Intent, *, now: datetime) -> Recorded:
     Raises:
         IntegrityError: The same intent was recorded before (its client order ids are taken).
     """
-    return record_all([(trade, intent)], now=now)[0]
+    return _record_all([(trade, intent)], status=OrderStatus.INITIALIZED, now=now)[0]
 
 
-def record_all(intents: Sequence[tuple[Trade, Intent]], *, now: datetime) -> list[Recorded]:
-    """Write the rows of many intents with a constant number of statements, see record."""
+def record_claimed(intents: Sequence[tuple[Trade, Intent]], *, now: datetime) -> list[Recorded]:
+    """Write the rows of many intents, SUBMITTED at once: whoever commits them sends them.
+
+    Raises:
+        IntegrityError: One of them was recorded before; nothing of the caller's transaction counts.
+    """
+    return _record_all(intents, status=OrderStatus.SUBMITTED, now=now)
+
+
+def _record_all(
+    intents: Sequence[tuple[Trade, Intent]], *, status: OrderStatus, now: datetime
+) -> list[Recorded]:
+    """Write the rows of many intents with a constant number of statements."""
     lists = {
         intent.client_list_id: OrderList(
             client_list_id=intent.client_list_id, trade=trade, kind=intent.kind.value, created_at=now
@@ -60,23 +72,28 @@ def record_all(intents: Sequence[tuple[Trade, Intent]], *, now: datetime) -> lis
         for trade, intent in intents
         if isinstance(intent, ListIntent)
     }
-    OrderList.objects.bulk_create(lists.values())
+    insert_all(list(lists.values()))
     recorded = [
-        Recorded(intent, trade.id, tuple(_rows(trade, intent, lists, now=now))) for trade, intent in intents
+        Recorded(intent, trade.id, tuple(_rows(trade, intent, lists, status=status, now=now)))
+        for trade, intent in intents
     ]
-    Order.objects.bulk_create([order for each in recorded for order in each.orders])
+    insert_all([order for each in recorded for order in each.orders])
     return recorded
 
 
-def _rows(trade: Trade, intent: Intent, lists: Mapping[str, OrderList], *, now: datetime) -> Iterator[Order]:
+def _rows(
+    trade: Trade, intent: Intent, lists: Mapping[str, OrderList], *, status: OrderStatus, now: datetime
+) -> Iterator[Order]:
     if isinstance(intent, ListIntent):
         for each in intent.orders:
-            yield _row(trade, each, lists[intent.client_list_id], now=now)
+            yield _row(trade, each, lists[intent.client_list_id], status=status, now=now)
     else:
-        yield _row(trade, intent, None, now=now)
+        yield _row(trade, intent, None, status=status, now=now)
 
 
-def _row(trade: Trade, intent: OrderIntent, order_list: OrderList | None, *, now: datetime) -> Order:
+def _row(
+    trade: Trade, intent: OrderIntent, order_list: OrderList | None, *, status: OrderStatus, now: datetime
+) -> Order:
     return Order(
         client_order_id=intent.client_order_id,
         trade=trade,
@@ -90,43 +107,27 @@ def _row(trade: Trade, intent: OrderIntent, order_list: OrderList | None, *, now
         price=intent.price,
         stop_price=intent.stop_price,
         trailing_delta_bps=intent.trailing_delta_bps,
-        status=OrderStatus.INITIALIZED.value,
+        status=status.value,
         created_at=now,
+        submitted_at=now if status is OrderStatus.SUBMITTED else None,
     )
 
 
-def claim(recorded: Sequence[Recorded], *, now: datetime) -> list[Recorded]:
-    """Commit SUBMITTED for all of them at once and give those that may be sent.
+def claim(recorded: Recorded, *, now: datetime) -> bool:
+    """Commit SUBMITTED for the orders of an intent, and tell whether it may be sent.
 
-    Compare-and-set on INITIALIZED: what another process expired meanwhile is not sent. Entries are
-    DENIED when trading was halted since they were recorded.
+    Compare-and-set on INITIALIZED: what another process expired meanwhile is not sent.
     """
-    denied: list[Recorded] = []
+    ids = [order.id for order in recorded.orders]
     with transaction.atomic():
-        entries = [each for each in recorded if _is_entry(each)]
-        if entries and not _may_enter():
-            denied, recorded = entries, [each for each in recorded if not _is_entry(each)]
-        ids = [order.id for each in recorded for order in each.orders]
         initialized = Order.objects.filter(id__in=ids, status=OrderStatus.INITIALIZED.value)
         won = set(initialized.select_for_update().order_by("pk").values_list("id", flat=True))
         Order.objects.filter(id__in=won).update(status=OrderStatus.SUBMITTED.value, submitted_at=now)
-    for each in denied:
-        expire_unsent(each.orders, reason="TRADING_NOT_ACTIVE", now=now, status=OrderStatus.DENIED)
-    claimed = [each for each in recorded if all(order.id in won for order in each.orders)]
-    for each in claimed:
-        for order in each.orders:
-            order.status, order.submitted_at = OrderStatus.SUBMITTED.value, now
-    return claimed
-
-
-def _is_entry(recorded: Recorded) -> bool:
-    return any(order.role == OrderRole.ENTRY.value for order in recorded.orders)
-
-
-def _may_enter() -> bool:
-    """Tell whether entries may be sent; locks the control row: no halt comes between this and the claim."""
-    control = TradingControl.objects.select_for_update().filter(pk=1).first()
-    return control is not None and control.state == TradingState.ACTIVE.value
+    if len(won) < len(ids):
+        return False
+    for order in recorded.orders:
+        order.status, order.submitted_at = OrderStatus.SUBMITTED.value, now
+    return True
 
 
 def send(recorded: Recorded, *, venue: Venue) -> Answer:
@@ -164,11 +165,10 @@ def book(answers: Sequence[tuple[Recorded, Answer]], *, now: datetime, market: M
 
 def submit(recorded: Recorded, *, venue: Venue, market: MarketView | None, clock: Clock) -> Answer | None:
     """Claim, send and book one recorded intent. Gives None when it was not ours to send."""
-    claimed = claim([recorded], now=clock())
-    if not claimed:
+    if not claim(recorded, now=clock()):
         return None
-    answer = send(claimed[0], venue=venue)
-    book([(claimed[0], answer)], now=clock(), market=market)
+    answer = send(recorded, venue=venue)
+    book([(recorded, answer)], now=clock(), market=market)
     return answer
 
 
@@ -180,8 +180,7 @@ def submit_instead(
     Gives None when it was not ours to send, when neither was done, or when nobody knows: then the row
     says which, and what was open may be open still.
     """
-    claimed = claim([recorded], now=clock())
-    if not claimed or not isinstance(recorded.intent, OrderIntent):
+    if not isinstance(recorded.intent, OrderIntent) or not claim(recorded, now=clock()):
         return None
     try:
         answer = venue.replace_order(
@@ -191,7 +190,7 @@ def submit_instead(
             claimed_at=recorded.orders[0].submitted_at,
         )
     except VenueError as error:
-        book([(claimed[0], error)], now=clock(), market=market)
+        book([(recorded, error)], now=clock(), market=market)
         return None
     placed = [answer.placed] if answer.placed is not None else []
     # In this order: the sale fills what the cancel set free.
@@ -199,7 +198,7 @@ def submit_instead(
     if answer.placed is None:
         was_tried = bool(answer.cancelled)
         expire_unsent(
-            claimed[0].orders,
+            recorded.orders,
             reason=answer.refusal if was_tried else NOT_ATTEMPTED,
             now=clock(),
             status=OrderStatus.REJECTED if was_tried else OrderStatus.EXPIRED,

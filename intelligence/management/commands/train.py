@@ -1,9 +1,9 @@
 """`manage.py train --data DIR --strategy NAME|--worker ID …`: which signals pay?
 
 A logistic model of a signal's chance to pay after costs, judged on signals that it had not seen. It is kept
-as a version with the hash of its examples; an equal one is not kept twice. It advises: no entry depends on it.
-With --json one JSON object goes to standard output. Exit 1: not proven, or a candle file is wrong. Exit 2: a
-wrong option.
+as a version with the hash of its examples; an equal one is not kept twice. It advises: no entry depends on
+it. With --json one JSON object goes to standard output. Exit 1: not proven, or a candle file is wrong.
+Exit 2: a wrong option.
 """
 
 from __future__ import annotations

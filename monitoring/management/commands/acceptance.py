@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from monitoring import acceptance, live
-from monitoring.acceptance_rules import Verdict
+from monitoring.verdicts import Verdict
 
 
 class Command(BaseCommand):

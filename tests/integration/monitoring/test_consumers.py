@@ -7,9 +7,12 @@ import pytest
 import redis
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
-from django.contrib.auth.models import AnonymousUser, User
+from django.apps import apps
+from django.contrib.auth.models import AnonymousUser, Group, User
 
-from monitoring.consumers import NOT_LOGGED_IN, WRONG_ORIGIN, DashboardConsumer
+from monitoring import consumers
+from monitoring.consumers import NOT_ALLOWED, NOT_LOGGED_IN, WRONG_ORIGIN, DashboardConsumer
+from monitoring.roles import VIEWER, grant
 from monitoring.snapshot import build_snapshot
 from tests.support.dashboard import apply, stored
 from tests.support.desk import Scene
@@ -51,7 +54,10 @@ async def listen(page: WebsocketCommunicator, until: int) -> list[Message]:
 def user(site: Scene) -> User:
     """Somebody who is logged in, on an account whose trading state was set once."""
     control.set_trading_state(TradingState.ACTIVE, actor=OPERATOR, now=site.clock())
-    return User.objects.create_user("operator")
+    grant(apps)
+    someone = User.objects.create_user("operator")
+    someone.groups.add(Group.objects.get(name=VIEWER))
+    return someone
 
 
 async def test_a_stranger_is_turned_away(site: Scene) -> None:
@@ -68,6 +74,29 @@ async def test_a_page_of_another_site_is_turned_away(user: User) -> None:
     await page.connect()
 
     assert (await page.receive_output(5))["code"] == WRONG_ORIGIN
+
+
+async def test_somebody_without_a_role_is_turned_away(site: Scene) -> None:
+    page = a_page(await sync_to_async(User.objects.create_user)("nobody"))
+
+    await page.connect()
+
+    assert (await page.receive_output(5))["code"] == NOT_ALLOWED
+
+
+async def test_whoever_loses_the_role_is_sent_away_from_an_open_page(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "CHECK_EVERY_S", 0.0)
+    page = a_page(user)
+    await page.connect()
+    await hear(page, "snapshot")
+
+    await sync_to_async(user.groups.clear)()
+
+    while (output := await page.receive_output(5))["type"] != "websocket.close":
+        continue
+    assert output["code"] == NOT_LOGGED_IN
 
 
 async def test_prices_and_the_live_part_follow_the_snapshot(user: User) -> None:

@@ -19,6 +19,8 @@ from monitoring.models import Alert, Delivery, HealthSample, Report
 from monitoring.sampling import span_begin
 from tests.support.desk import Scene
 from tests.support.trading import a_worker, turn
+from trading.models import RolloutStage, Trade
+from trading.services import records, rollback, snapshots
 
 pytestmark = pytest.mark.usefixtures("always", "redis_client")
 ROOT = Path(__file__).resolve().parents[3]
@@ -212,3 +214,39 @@ def test_every_list_of_the_watch_opens(site: Scene, operator: Client, model: str
     a_sample(now).save()
 
     assert operator.get(f"/admin/monitoring/{model}/").status_code == 200
+
+
+def test_operations_are_judged_by_what_they_left_behind(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, _ = acceptance(capsys)
+    a_worker(site)
+    turn(site)
+    records.note(
+        records.BACKUP, {"file": "x", "rows": 3, "verified_s": 0.1}, actor="command", now=site.clock()
+    )
+    for action, failed in ((records.DOCTOR, []), (records.VALIDATION, ["dashboard"])):
+        counts = {"ok": 5, "warn": 0, "FAIL": len(failed)}
+        records.note(action, {"counts": counts, "failed": failed}, actor="command", now=site.clock())
+    snapshot = snapshots.newest_snapshot()
+    assert snapshot is not None
+    rollback.roll_back(snapshot, by="operator", desk=site.desk)
+
+    after, _ = acceptance(capsys)
+
+    assert {before[each] for each in ("D1", "D2", "D3", "D4", "D5", "D6")} == {"not enough data"}
+    assert [after[each] for each in ("D1", "D2", "D4", "D5", "D6")] == [
+        "met", "met", "not enough data", "not met", "met",
+    ]  # fmt: skip
+
+
+def test_a_trade_beyond_its_stage_fails_it(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    RolloutStage.objects.all().delete()
+    a_worker(site)
+    turn(site)
+    within, _ = acceptance(capsys)
+    Trade.objects.update(reserved_notional="10.5")
+
+    beyond, _ = acceptance(capsys)
+
+    assert (within["D3"], beyond["D3"]) == ("met", "not met")

@@ -49,7 +49,7 @@ def test_each_class_is_refused_at_its_own_share(redis_client: redis.Redis, clock
 
     served = [count_until_refused(throttle, call) for call in (DATA, ENTRY, CANCEL, EXIT)]
 
-    assert served == [60, 20, 10, 10]
+    assert served == [55, 20, 10, 15]
 
 
 def test_the_budget_is_shared_and_begins_anew_with_the_minute(
@@ -66,7 +66,7 @@ def test_the_budget_is_shared_and_begins_anew_with_the_minute(
 def test_weight_is_counted_below_the_venues_limit(redis_client: redis.Redis, clock: FixedClock) -> None:
     throttle = a_throttle(redis_client, clock, weight_1m=1000, requests_1m=10_000)
 
-    assert count_until_refused(throttle, EXIT, weight=80) == 11
+    assert count_until_refused(throttle, EXIT, weight=80) == 12
 
 
 def test_orders_are_counted_by_ten_seconds(redis_client: redis.Redis, clock: FixedClock) -> None:
@@ -81,10 +81,10 @@ def test_orders_are_counted_by_ten_seconds(redis_client: redis.Redis, clock: Fix
 def test_the_venues_own_count_wins_where_it_is_higher(redis_client: redis.Redis, clock: FixedClock) -> None:
     throttle = a_throttle(redis_client, clock, weight_1m=1000, requests_1m=10_000)
     reserved = throttle.reserve(DATA, weight=10)
-    throttle.settle(answer(X_MBX_USED_WEIGHT_1M="850"), reserved=reserved, latency_ms=1.0)
+    throttle.settle(answer(X_MBX_USED_WEIGHT_1M="920"), reserved=reserved, latency_ms=1.0)
 
     assert count_until_refused(throttle, EXIT, weight=10) == 5
-    assert read_statistics(redis_client, now=clock()).weight_1m == 900
+    assert read_statistics(redis_client, now=clock()).weight_1m == 970
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, -1003), (418, -1003)])
@@ -165,7 +165,7 @@ def test_what_cost_nothing_is_given_back_with_the_header(
 
     # The answered ones cost nothing, the one without an answer and the newest may have.
     assert unanswered is not None
-    assert left == {"requests_1m": 596, "weight_1m": 5398, "orders_10s": 99, "orders_1d": 160_000 - 8}
+    assert left == {"requests_1m": 596, "weight_1m": 5818, "orders_10s": 99, "orders_1d": 160_000 - 8}
 
 
 def test_a_refused_order_uses_no_order_count_and_what_never_left_nothing_at_all(
@@ -179,7 +179,7 @@ def test_a_refused_order_uses_no_order_count_and_what_never_left_nothing_at_all(
     throttle.reserve(DATA, weight=0)
     left = read_statistics(redis_client, now=clock()).headroom["EXIT"]
 
-    assert left == {"requests_1m": 598, "weight_1m": 5399, "orders_10s": 100, "orders_1d": 160_000}
+    assert left == {"requests_1m": 598, "weight_1m": 5819, "orders_10s": 100, "orders_1d": 160_000}
 
 
 def test_a_header_from_around_a_boundary_is_not_believed(

@@ -73,17 +73,20 @@ def test_stored_trades_are_compared_over_the_sizes() -> None:
 
 
 def test_uptime_is_told_to_a_thousandth_of_a_percent_and_by_kind_of_mischief() -> None:
-    seen = {"uptime_ratio": 0.99934, "usable_ratio": 1.0, "candles_missing": 0}
-    cuts = seen | {"back_s": {"by_kind": {"cut": [0.0, 0.11]}}}
-    mischief = seen | {"back_s": {"by_kind": {"cut": [0.0], "silent": [1.25]}}}
+    shares = {"up": 0.99934, "market_up": 0.9995, "user_stream_up": 1.0, "fresh": 0.99}
+    back = {"by_kind": {"cut": [0.0, 0.11], "silent": [1.25]}}
+    found = {"symbols": 20, "back_s": back, "candles_missing": 0, "unnoticed": ["day"]}
 
     told = table(
-        "stream_uptime", {**ABOUT, "minutes": 30.0, "period_s": 60.0, "cuts": cuts, "mischief": mischief}
+        "stream_uptime",
+        {**ABOUT, "minutes": 30.0, "period_s": 60.0, "with_cuts": shares, "whole": shares, **found},
     )
 
-    assert "| up | 99.934 % | 99.934 % |" in told
-    assert "| longest until back: cut | 0.11 s of 2 | 0.00 s of 1 |" in told
-    assert "| longest until back: silent |  | 1.25 s of 1 |" in told
+    assert "| **up**, a cut a minute | 99.934 % |" in told
+    assert "| fresh, with all else | 99.000 % |" in told
+    assert "| struck nothing | day |" in told
+    assert "| longest until back: cut | 0.11 s of 2 |" in told
+    assert "| longest until back: silent | 1.25 s of 1 |" in told
 
 
 def test_figures_without_a_table_of_their_own_are_listed() -> None:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from monitoring import health_page
 from monitoring.alert_kinds import KINDS
 from monitoring.log_tail import LogTail
-from monitoring.machine import Trend
+from monitoring.machine import CacheWindow, Trend
 from monitoring.models import HealthSample
 from monitoring.probes import QueueClock
 from monitoring.sampling import Round, Sampler, merge, span_begin
+from trading.selectors.live import CacheReads
 
 ROOT = Path(__file__).resolve().parents[3]
 START = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
@@ -131,3 +132,25 @@ def test_every_alert_has_its_entry_for_the_operator(code: str) -> None:
 
     assert len(entries) == 1
     assert KINDS[code].todo in entries[0]
+
+
+def test_price_questions_are_judged_over_ten_minutes() -> None:
+    window = CacheWindow()
+    window.add(CacheReads(hits=0, misses=100), now_s=0.0)  # warming up
+    for second in range(10, 700, 10):
+        window.add(CacheReads(hits=second, misses=100), now_s=float(second))
+
+    assert window.hit_ratio == 1.0
+
+
+def test_price_questions_are_counted_anew_after_the_shared_memory_began_anew() -> None:
+    window = CacheWindow()
+    window.add(CacheReads(hits=1000, misses=0), now_s=0.0)
+    window.add(CacheReads(hits=1, misses=0), now_s=1.0)
+    window.add(CacheReads(hits=4, misses=1), now_s=2.0)
+
+    assert window.hit_ratio == 0.75
+
+
+def test_nothing_asked_is_not_known() -> None:
+    assert CacheWindow().hit_ratio is None

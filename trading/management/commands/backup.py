@@ -15,11 +15,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from trading import bootstrap
+from trading import bootstrap, events
 from trading.management.backup.archive import UnusableBackup
 from trading.management.backup.making import Made, make_backup
 from trading.management.backup.tables import DiffersFromBackup
+from trading.services import records
 
+ACTOR = "command"
 WRONG_USAGE = 2
 KEEP = 7
 MIB = 1024 * 1024
@@ -49,6 +51,9 @@ class Command(BaseCommand):
             raise CommandError(f"--to {options['to']}: {error.strerror or error}", returncode=1) from error
         except (UnusableBackup, DiffersFromBackup) as error:
             raise CommandError(f"the backup was not usable and is removed: {error}", returncode=1) from error
+        figures = {"file": Path(made.file).name, "rows": made.rows, "verified_s": made.verified_s}
+        records.note(records.BACKUP, figures, actor=ACTOR, now=bootstrap.utc_now())
+        events.flush()
         self.stdout.write(json.dumps(asdict(made)) if options["json"] else _lines(made))
 
 

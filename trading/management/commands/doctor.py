@@ -1,7 +1,8 @@
-"""`manage.py doctor [--after-deploy] [--json]`: is this installation fit to trade? Reads, changes nothing.
+"""`manage.py doctor [--after-deploy] [--json]`: is this installation fit to trade? It changes nothing.
 
 Each line is ok, warn or FAIL with what mends it. `--after-deploy` runs the five validation steps against the
-running stack instead; it makes a stopped worker and deletes it again. Exit 1: something failed.
+running stack instead; it makes a stopped worker and deletes it again. The journal keeps the verdict.
+Exit 1: something failed.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from trading import bootstrap, events
 from trading.management.doctor import deployment, ground, machine, venue
 from trading.management.doctor.findings import Check, Verdict, examine, summary
+from trading.services import records
+
+ACTOR = "command"
 
 BEFORE: tuple[tuple[str, Check], ...] = (
     ("settings", machine.check_settings),
@@ -60,6 +65,13 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(told))
         else:
             self.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in told["counts"].items()))
+        action = records.VALIDATION if options["after_deploy"] else records.DOCTOR
+        kept = {
+            "counts": told["counts"],
+            "failed": [each.area for each in findings if each.verdict is Verdict.FAIL],
+        }
+        records.note(action, kept, actor=ACTOR, now=bootstrap.utc_now())
+        events.flush()
         if told["counts"][Verdict.FAIL]:
             sys.exit(1)
 

@@ -26,7 +26,7 @@ from trading.domain.executions import ExecutionReport, Transfer
 from trading.domain.ports import VenueError
 from trading.exchange.decode import UserEvent
 from trading.exchange.user_stream import UserStream
-from trading.management.event_loop import run_role
+from trading.management.event_loop import run_roles
 from trading.market.lease import Lease
 from trading.market.together import run_together
 from trading.selectors.ledger import is_held
@@ -63,7 +63,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Listen until SIGTERM, then book what was heard."""
-        run_role("executions", listen)
+        run_roles({"executions": listen})
 
 
 async def listen() -> None:

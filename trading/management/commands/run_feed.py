@@ -8,11 +8,12 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import close_old_connections
 
 from trading import bootstrap, events
-from trading.management.event_loop import run_role
+from trading.management.commands.run_executions import listen
+from trading.management.event_loop import run_roles
 from trading.market.ingest import ClosedRow, Feed, FeedDoors
 from trading.selectors.trades import list_triggers
 from trading.selectors.workers import list_subscriptions
@@ -30,10 +31,18 @@ class Command(BaseCommand):
 
     help = "Keep live market data in Redis and hand closed candles to the trader."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare what else may run in this process."""
+        parser.add_argument(
+            "--executions",
+            action="store_true",
+            help="listen to the account's own stream too, instead of a process run_executions",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Feed until SIGTERM."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        run_role("feed", feed)
+        run_roles({"feed": feed} | ({"executions": listen} if options["executions"] else {}))
 
 
 async def feed() -> None:

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         """Work until SIGTERM, then finish what was begun."""
         bootstrap.warm_up()
         clock = Clock() if options["clock"] else None
-        heartbeat = Heartbeat("trader", redis_url=settings.REDIS_URL)
+        heartbeat = Heartbeat("trader", redis_url=settings.REDIS_URL, must_touch=True)
         sys.exit(
             run_worker(
                 name="trader",

@@ -43,6 +43,8 @@ class Command(BaseCommand):
             endpoints=build_endpoint_description_strings(host=options["host"], port=options["port"]),
             ready_callable=begin,
             server_name="fast-cycle",
+            # Who really asks, for the login's count of wrong passwords; only a proxy may say so.
+            proxy_forwarded_address_header="X-Forwarded-For" if settings.BEHIND_TLS else None,
             websocket_max_message_size=64 * 1024,
             websocket_max_frame_size=64 * 1024,
             application_close_timeout=2,

@@ -89,6 +89,7 @@ class Plan:
         home.write_run_file(settings.RUN_FILE, {"PORT": options["port"], **chosen})
         arguments = {
             "web": ("--port", str(options["port"]), "--host", options["host"]),
+            "feed": ("--executions",),
             "trader": ("--clock",),
         }
         self._forked = [roles.forked_role(name, *arguments.get(name, ())) for name in roles.FORKED]
@@ -123,7 +124,7 @@ class Plan:
         supervisor.wait_for_end(beginning, what="the first look at the venue")
         gc.collect()
         gc.freeze()  # what exists now stays shared: a collection in a child touches none of it
-        for role in self._forked:
+        for role in (*self._forked, roles.analyst_role()):
             supervisor.add(role)
         names = [role.name for role in self._forked]
         while missing := supervisor.wait_for(names, limit_s=READY_LIMIT_S):

@@ -21,6 +21,7 @@ from trading.domain.values import InvalidNumber, to_decimal
 from trading.domain.workers import LIMITS, InvalidConfiguration
 from trading.models import Worker
 from trading.selectors import workers as reads
+from trading.selectors.rollout import tell_cut
 from trading.services import workers
 
 ACTOR = "command"
@@ -148,6 +149,9 @@ class Command(BaseCommand):
         return 1 if left else 0
 
     def _tell(self, worker: Worker, sentence: str, *, as_json: bool) -> None:
+        cut = tell_cut(worker.version) if worker.version else ""
+        if cut:
+            self.stderr.write(f"worker {worker.pk} {worker.name!r}: {cut}")
         text = json.dumps(_to_json(worker)) if as_json else f"worker {worker.pk} {worker.name!r} {sentence}"
         self.stdout.write(text)
 

@@ -260,7 +260,7 @@ def _entered() -> Iterator[dict[str, str]]:
         raise NobodyToLogIn("no active superuser exists; manage.py createsuperuser makes one")
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.set_expiry(SESSION_S)
     session.save()

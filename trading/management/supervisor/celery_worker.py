@@ -1,6 +1,6 @@
 """A Celery worker in this very process: threads, one queue, no child processes.
 
-`run_trader` calls it, and the forks of `run_analyst`. Gossip, mingling and events between workers are off:
+`run_trader` and `run_analyst` call it. Gossip, mingling and events between workers are off:
 they cost memory and messages, and the dashboard learns about processes from their heartbeats.
 """
 
@@ -19,6 +19,7 @@ from typing import Any
 from celery import current_app, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
+from django.db import close_old_connections
 from setproctitle import setproctitle
 
 from trading.management.supervisor.children import CRASHED
@@ -55,7 +56,7 @@ def run_worker(
         if clock is not None:
             clock.stop()
 
-    def on_ready(**_kwargs: Any) -> None:
+    def on_ready(sender: Any, **_kwargs: Any) -> None:
         # A lost connection never cancels a task here: what it does to an order must run to its end.
         warnings.simplefilter("ignore", CPendingDeprecationWarning)
         # Celery has just named the process and put its talkative signal handlers in place.
@@ -63,6 +64,9 @@ def run_worker(
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         if heartbeat is not None:
+            # It comes round once a second at least; a timer would be lost with a connection.
+            sender.hub.on_tick.add(heartbeat.touch)
+            heartbeat.touch()
             heartbeat.start()
         if idle_s is not None:
             _leave_when_idle(idle_s, lambda: leave(os.EX_OK))
@@ -70,6 +74,7 @@ def run_worker(
             clock.run_beside(on_end=lambda: leave(CRASHED))
 
     signals.worker_ready.connect(on_ready)
+    signals.task_prerun.connect(_mend_connections)
     worker = make_worker(name=name, queue=queue, threads=threads)
     worker.start()
     if heartbeat is not None:
@@ -110,6 +115,11 @@ def make_worker(*, name: str, queue: str, threads: int) -> Any:
         without_heartbeat=True,
         quiet=True,
     )
+
+
+def _mend_connections(**_kwargs: Any) -> None:
+    """Close the thread's database connection where it broke; the next statement opens another one."""
+    close_old_connections()
 
 
 def leave_logging(**_kwargs: Any) -> None:

@@ -18,19 +18,22 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
+from kombu.asynchronous import get_event_loop, set_event_loop
 
 from trading.management.supervisor.celery_worker import make_worker
 from trading.management.supervisor.children import become_program, give_way
 from trading.management.supervisor.heartbeat import connect
 from trading.management.supervisor.redis_server import redis_command
 
+ANALYSIS_QUEUE = "analysis"
 REDIS = "redis"
 PAPER = "paper"
-# Whoever hands work on stops before whoever takes it; the venue and Redis go last.
-STOP_ORDER = ("feed", "trader", "analyst", "executions", "web", PAPER, REDIS)
-FORKED = ("executions", "trader", "feed", "analyst", "web")
-# What else runs in a fork. A beat without a trader is of no use, and a process of its own costs 17 MB.
-HEARTBEATS_WITHIN = {"trader": ("beat",)}
+ANALYST = "analyst"
+# The feed hears of what the trader's last orders did, and books it; the venue and Redis go last.
+STOP_ORDER = ("trader", ANALYST, "feed", "web", PAPER, REDIS)
+FORKED = ("trader", "feed", "web")
+# What else runs in a fork, with a heartbeat of its own: a process more costs 17 to 30 MB.
+HEARTBEATS_WITHIN = {"trader": ("beat",), "feed": ("executions",)}
 # What a forked role needs is imported before the fork, once for all. The web's command is not among it: it
 # brings Twisted, which the others need not carry.
 PRELOADED_COMMANDS = ("run_executions", "run_feed", "run_trader", "run_analyst")
@@ -60,7 +63,9 @@ PRELOADED_MODULES = (
     "psutil",
 )
 # Who trades goes first where processors are short.
-NICENESS = {"web": 5, "analyst": 10}
+NICENESS = {"web": 5, ANALYST: 10}
+# Its tasks come some minutes apart, and a process that only waits for them costs ten megabytes.
+ANALYST_IDLE_S = 5
 # A foreign program gets no credential of ours.
 SECRET_VARIABLES = ("BINANCE_", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "VENUE")
 MAX_LOG_BYTES = 10_000_000
@@ -69,11 +74,15 @@ ANSWER_LIMIT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One process to keep alive. `answers` None means: ready when all its heartbeats carry its pid."""
+    """One process to keep alive. `answers` None means: ready when all its heartbeats carry its pid.
+
+    With `wanted` it is started only when that says so, and may end well by itself; it keeps no heartbeat.
+    """
 
     name: str
     run: Callable[[], int]
     answers: Callable[[], bool] | None = None
+    wanted: Callable[[], bool] | None = None
     beats: tuple[str, ...] = ()
 
     @property
@@ -125,7 +134,22 @@ def _paper_answers(port: int) -> bool:
         connection.close()
 
 
-def forked_role(name: str, *arguments: str) -> Role:
+def analyst_role() -> Role:
+    """The worker for analysis, forked when a task waits for it."""
+    queue_key = f"{settings.CELERY_BROKER_TRANSPORT_OPTIONS['global_keyprefix']}{ANALYSIS_QUEUE}"
+
+    def is_waited_for() -> bool:
+        # The connection is closed again at once: a child must inherit none.
+        try:
+            with connect(settings.REDIS_URL) as client:
+                return bool(client.llen(queue_key))
+        except redis.RedisError:  # nobody can say, and nobody could work
+            return False
+
+    return forked_role(ANALYST, "--idle-s", str(ANALYST_IDLE_S), wanted=is_waited_for)
+
+
+def forked_role(name: str, *arguments: str, wanted: Callable[[], bool] | None = None) -> Role:
     """A management command `run_<name>` in a fork of the supervisor."""
 
     def run() -> int:
@@ -134,7 +158,7 @@ def forked_role(name: str, *arguments: str) -> Role:
         call_command(f"run_{name}", *arguments)
         return 0
 
-    return Role(name, run, beats=HEARTBEATS_WITHIN.get(name, ()))
+    return Role(name, run, wanted=wanted, beats=HEARTBEATS_WITHIN.get(name, ()))
 
 
 def log_as(name: str) -> None:
@@ -173,6 +197,12 @@ def preload() -> None:
     current_app.loader.import_default_modules()
     current_app.finalize()
     make_worker(name="rehearsal", queue="none", threads=1)
+    # It has opened what a worker watches its sockets with. Forks that share one are told of each other's
+    # sockets, and wait for ever on one of their own that says nothing.
+    rehearsed = get_event_loop()
+    if rehearsed is not None:
+        rehearsed.close()
+        set_event_loop(None)
 
 
 def _fresh_log(name: str) -> Path:

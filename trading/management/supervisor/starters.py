@@ -21,8 +21,9 @@ from trading.services import instruments, schedules, workers
 ACTOR = "first start"
 LIMITS: Mapping[str, Any] = {
     "interval": "1s",
-    "trade_notional": "50",
-    "budget": "300",
+    # What the first stage of a rollout allows.
+    "trade_notional": "10",
+    "budget": "60",
     "max_open_trades": 6,
     "take_profit_bps": 30,
     "stop_loss_bps": 40,

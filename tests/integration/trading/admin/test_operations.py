@@ -7,7 +7,15 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from tests.support.desk import Scene
 from tests.support.trading import OPERATOR, a_worker
-from trading.models import ConfigChange, ConfigSnapshot, Incident, TradingControl, Worker
+from trading.models import (
+    ConfigChange,
+    ConfigSnapshot,
+    Incident,
+    Rollout,
+    RolloutStage,
+    TradingControl,
+    Worker,
+)
 from trading.services import incidents, snapshots, workers
 
 pytestmark = pytest.mark.usefixtures("always")
@@ -68,6 +76,26 @@ def test_an_incident_is_closed_with_its_finding(operator: Client, site: Scene) -
     incident.refresh_from_db()
     assert (incident.closed_by, incident.finding) == (OPERATOR, "a cable")
     assert TradingControl.objects.get().state == "HALTED"
+
+
+def test_stages_are_edited_and_moved_with_permission_and_reason(
+    operator: Client, viewer: Client, site: Scene
+) -> None:
+    RolloutStage.objects.all().delete()
+    assert operator.get(reverse("admin:trading_rolloutstage_changelist")).status_code == 200
+    first = {"max_workers": 2, "max_trade_notional": "", "min_hours": 3, "min_health": 85, "reason": "x"}
+    operator.post(reverse("admin:trading_rolloutstage_change", args=[1]), first)
+    move = f"{reverse('admin:trading_rolloutstage_move')}?ids=3"
+
+    assert viewer.post(move, {"confirmed": "yes", "reason": "x"}).status_code == 403
+    assert "say why" in operator.post(move, {"confirmed": "yes"}, follow=True).content.decode()
+    assert not Rollout.objects.filter(stage=3).exists()
+    operator.post(move, {"confirmed": "yes", "reason": "seen it for a year"})
+
+    stage = RolloutStage.objects.get(number=1)
+    assert (stage.max_workers, stage.max_trade_notional, stage.min_hours) == (2, None, 3)
+    assert Rollout.objects.get().stage == 3
+    assert ConfigChange.objects.latest("pk").action == "rollout.stages_defined"
 
 
 def test_a_schedule_that_is_edited_is_a_change_with_its_author(operator: Client, site: Scene) -> None:

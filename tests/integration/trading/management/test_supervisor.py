@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.servers import wait_until
 from trading.management.supervisor.children import AUTOGROUP, fork_child, give_way
 from trading.management.supervisor.guard import Guard
 from trading.management.supervisor.home import CannotStart, lock_home, write_run_file
-from trading.management.supervisor.supervisor import restart_delay_s
+from trading.management.supervisor.roles import Role
+from trading.management.supervisor.supervisor import StopRequested, Supervisor, restart_delay_s
 
 LIMIT_S = 5.0
 
@@ -88,3 +92,70 @@ def test_a_child_gives_way_as_a_session_too() -> None:
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert (niceness, group.split()[-2:]) == ("7", ["nice", "7"])
+
+
+def _supervised(role: Role, *, lock: int, said: Path) -> Callable[[], int]:
+    """Give the task of a fork that keeps one role until it is told to stop."""
+
+    def say(line: str) -> None:
+        with said.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    def run() -> int:
+        supervisor = Supervisor(redis_url="unix:///nowhere.sock", lock=lock, say=say)
+        supervisor.begin()
+        try:
+            supervisor.add(role)
+            supervisor.watch()
+        except StopRequested:
+            supervisor.stop()
+        return 0
+
+    return run
+
+
+def _end(pid: int) -> int:
+    os.kill(pid, signal.SIGTERM)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_role_that_must_be_wanted_comes_each_time_it_is_and_goes_without_a_word(
+    lock: int, tmp_path: Path
+) -> None:
+    wish, came, said = tmp_path / "wish", tmp_path / "came", tmp_path / "said"
+
+    def run() -> int:
+        wish.unlink()
+        with came.open("a", encoding="utf-8") as file:
+            file.write("once\n")
+        return 0
+
+    pid = fork_child(
+        _supervised(Role("guest", run, wanted=wish.exists), lock=lock, said=said), name="up", close=()
+    )
+    for times in (1, 2):
+        wish.touch()
+        wait_until(
+            lambda times=times: came.exists() and came.read_text().count("once") == times,  # type: ignore[misc]  # bound now, on purpose
+            limit_s=LIMIT_S,
+            what="guest",
+        )
+
+    assert _end(pid) == 0
+    assert not said.exists()
+
+
+def test_a_role_that_fails_at_what_it_was_wanted_for_is_told_and_tried_again(
+    lock: int, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    role = Role("guest", lambda: 3, wanted=lambda: True)
+
+    pid = fork_child(_supervised(role, lock=lock, said=said), name="up", close=())
+    wait_until(
+        lambda: said.exists() and said.read_text().count("ended with status 3") >= 2,
+        limit_s=LIMIT_S,
+        what="second failure",
+    )
+
+    assert _end(pid) == 0

@@ -10,7 +10,7 @@ from tests.support.trading import a_worker, always, assert_ledger_agrees, prepar
 from trading.domain.ports import Venue, VenueUncertain
 from trading.domain.trades import ExitReason
 from trading.models import Order, Trade
-from trading.services import cycle, upkeep
+from trading.services import cycle, protection, upkeep
 from trading.services.exits import exit_trade
 from trading.services.submit import Answer, Recorded, send
 
@@ -132,6 +132,27 @@ def test_nothing_is_placed_in_doubt_while_the_balance_does_not_add_up(
 
     assert Order.objects.count() == orders
     assert Trade.objects.get().is_protected is False
+
+
+def test_a_protection_whose_sender_died_before_sending_is_replaced_within_seconds(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.engine.execute("openOrders.cancelAll", {"symbol": "BTCUSDT"})
+    scene.pump()
+    with monkeypatch.context() as dying:
+        dying.setattr(protection, "submit", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            _rounds(scene, 1)
+
+    _rounds(scene, 6)
+
+    trade = Trade.objects.get()
+    assert trade.is_protected
+    assert trade.unprotected_s <= 7
+    assert [order.status for order in Order.objects.filter(role="STOP").order_by("id")] == [
+        "CANCELED", "EXPIRED", "ACCEPTED",
+    ]  # fmt: skip
+    assert_ledger_agrees(scene)
 
 
 def test_an_order_cancelled_elsewhere_without_an_event_is_missed_within_seconds(scene: Scene) -> None:

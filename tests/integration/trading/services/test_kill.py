@@ -16,7 +16,8 @@ from trading.domain.risk import TradingState
 from trading.models import InstrumentRow, JournalEntry, Order, Trade, TradingControl
 from trading.services import cycle, upkeep, workers
 from trading.services.control import KillLevel, Left, kill, set_trading_state
-from trading.services.submit import claim, send
+from trading.services.entries import record_entries
+from trading.services.submit import send
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always")]
 __all__ = ["always"]
@@ -86,17 +87,17 @@ def test_the_report_names_the_dust_that_the_venue_has(scene: Scene) -> None:
     assert all(line.endswith("dust of closed trades") for line in left.lines)
 
 
-def test_an_entry_that_was_recorded_and_not_claimed_is_denied(
+def test_an_entry_that_was_decided_and_not_recorded_is_denied(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_worker(scene)
-    monkeypatch.setattr(cycle, "claim", before(scene, claim, KillLevel.CANCEL))
+    monkeypatch.setattr(cycle, "record_entries", before(scene, record_entries, KillLevel.CANCEL))
 
-    turn(scene)
+    denied = turn(scene).decisions
 
+    assert [decision.code for decision in denied] == ["TRADING_HALTED"]
     assert scene.venue.sent == []
-    assert {order.status for order in Order.objects.all()} == {"DENIED"}
-    assert Trade.objects.get().state == "ABORTED"
+    assert not Order.objects.exists()
 
 
 def test_an_entry_that_leaves_a_senders_queue_after_the_flatten_is_sold(

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from bench.real_desk import WRITTEN
 from tests.support.desk import Scene, a_scene
 from tests.support.trading import a_worker, always, assert_ledger_agrees, prepare, turn
-from trading.models import Order, Trade
-from trading.selectors.limits import at_risk, open_trades_at_risk
+from trading.models import Order, Trade, Worker
+from trading.selectors.limits import open_trades_at_risk
 from trading.services import control, reconcile, upkeep
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always")]
@@ -93,18 +93,21 @@ class Account(RuleBasedStateMachine):
     @invariant()
     def no_worker_binds_more_than_its_budget(self) -> None:
         """At risk, by worker: what was paid, or what may still be."""
-        trades = list(open_trades_at_risk().select_related("worker"))
+        names = dict(Worker.objects.values_list("pk", "name"))
+        trades = open_trades_at_risk()
         for name, budget in BUDGETS.items():
-            bound = sum((at_risk(trade) for trade in trades if trade.worker.name == name), Decimal(0))
+            bound = sum((trade.at_risk for trade in trades if names[trade.worker_id] == name), Decimal(0))
             assert bound <= budget, name
 
     @invariant()
     def no_more_is_promised_than_the_account_holds(self) -> None:
         """What entries under way may cost is free at the venue, or spent or locked by themselves."""
-        entering = [trade for trade in open_trades_at_risk() if trade.is_entering]  # type: ignore[attr-defined]  # annotated
+        entering = [trade for trade in open_trades_at_risk() if trade.is_entering]
         promised = sum((trade.reserved_notional for trade in entering), Decimal(0))
         ids = set(
-            Order.objects.filter(trade__in=entering, role="ENTRY").values_list("client_order_id", flat=True)
+            Order.objects.filter(trade__in=[trade.id for trade in entering], role="ENTRY").values_list(
+                "client_order_id", flat=True
+            )
         )
         spent = sum(
             (
@@ -119,7 +122,7 @@ class Account(RuleBasedStateMachine):
     @invariant()
     def a_symbol_has_one_open_trade(self) -> None:
         """Whoever wanted it."""
-        symbols = Counter(open_trades_at_risk().values_list("symbol", flat=True))
+        symbols = Counter(trade.symbol for trade in open_trades_at_risk())
         assert all(number == 1 for number in symbols.values())
 
     def teardown(self) -> None:
@@ -133,7 +136,7 @@ class Account(RuleBasedStateMachine):
             self._quote()
             upkeep.run(desk=self.scene.desk)
             reconcile.run(desk=self.scene.desk, reason="schedule")
-        assert not open_trades_at_risk().exists()
+        assert not open_trades_at_risk()
         assert not Order.objects.filter(
             status__in=["INITIALIZED", "SUBMITTED", "PENDING", "ACCEPTED"]
         ).exists()

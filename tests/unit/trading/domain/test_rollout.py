@@ -1,6 +1,6 @@
 """Stages: the tightest holds, nothing new escapes the first, and leaving one needs all of its evidence."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,6 +14,7 @@ from trading.domain.rollout import (
     Stage,
     lacking,
     limits_of,
+    may_add,
     stage_of,
 )
 
@@ -58,3 +59,21 @@ def test_the_stages_are_those_of_the_deployment_guide() -> None:
     assert (FIRST.max_workers, FIRST.max_trade_notional, FIRST.min_hours) == (1, Decimal(10), 1.0)
     assert MORE.min_hours == 24.0
     assert (FULL.max_workers, FULL.max_trade_notional) == (None, None)
+
+
+@given(
+    st.lists(st.integers(1, 50), min_size=1, max_size=12, unique=True),
+    st.integers(1, 4),
+    st.integers(0, 10**6),
+)
+def test_every_active_worker_has_its_minute_and_never_more_than_there_are_places(
+    active: list[int], places: int, minute: int
+) -> None:
+    groups = -(-len(active) // places)
+    seen: list[int] = []
+    for each in range(minute, minute + groups):
+        now = datetime.fromtimestamp(60 * each, tz=UTC)
+        adding = [worker for worker in active if may_add(worker, active, places=places, now=now)]
+        assert len(adding) <= places
+        seen += adding
+    assert sorted(seen) == sorted(active)

@@ -2,13 +2,15 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.exchange.pacing import (
     FIRST_PROBE_S,
     MARKET_SHARE,
-    PART_OF_OUTAGE,
+    PART_WHEN_HEARD,
+    PART_WHEN_UNHEARD,
     PROBE_S,
     SETTLED_S,
     USER_SHARE,
@@ -42,16 +44,17 @@ def test_one_probes_while_the_venue_is_away_and_all_follow_when_it_stands() -> N
     assert all(pace.wait_s(1.7 * FIRST_PROBE_S, is_first=False) == 0 for _ in range(5))
 
 
-def test_an_outage_is_found_over_within_a_tenth_of_its_length() -> None:
+@pytest.mark.parametrize(("was_reached", "part"), [(True, PART_WHEN_HEARD), (False, PART_WHEN_UNHEARD)])
+def test_an_outage_is_found_over_within_a_part_of_its_length(*, was_reached: bool, part: float) -> None:
     pace, now_s = a_pace(), 50.0
     pace.stands(0.0)
-    pace.failed(now_s, was_reached=False)
+    pace.failed(now_s, was_reached=was_reached)
     while now_s < 80.0:
         wait_s = pace.wait_s(now_s, is_first=False)
-        assert wait_s <= min(max((now_s - 50.0) * PART_OF_OUTAGE, FIRST_PROBE_S), PROBE_S) + 1e-9
+        assert wait_s <= min(max((now_s - 50.0) * part, FIRST_PROBE_S), PROBE_S) + 1e-9
         now_s += wait_s
         if wait_s == 0:
-            pace.failed(now_s, was_reached=False)
+            pace.failed(now_s, was_reached=was_reached)
 
 
 def test_a_connection_that_never_lasts_is_tried_once_a_second() -> None:

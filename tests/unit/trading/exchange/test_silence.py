@@ -32,6 +32,15 @@ def test_a_busy_stream_that_stops_is_noticed_within_seconds() -> None:
     assert alarms(expected, last_s, seconds=10)[0] <= MIN_LIMIT_S + 1
 
 
+def test_what_a_listener_missed_by_standing_still_teaches_nothing() -> None:
+    expected, last_s = a_stream(0.2)
+    before_s = expected.limit_s()
+
+    expected.heard(last_s + 3.0, is_example=False)
+
+    assert expected.limit_s() == before_s
+
+
 def test_a_stream_known_to_make_long_pauses_alarms_nobody() -> None:
     expected, last_s = a_stream(8.0)
 
