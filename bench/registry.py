@@ -30,6 +30,7 @@ from bench import (
     stream_cost,
     stream_load,
     stream_uptime,
+    tuned_latency,
     turns,
 )
 
@@ -65,6 +66,7 @@ MEASUREMENTS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "backtest": lambda _: backtest.measure(),
     "screening": lambda _: screening.measure(),
     "meta_model": lambda _: meta_model.measure(),
+    "tuned_latency": lambda options: tuned_latency.measure(**options.given("entries")),
     "promotion": lambda _: promotion.measure(),
     "parity": lambda options: parity.measure(**options.given("data")),
     "candles": lambda options: real_input.measure(market="candles", **options.given("data", "minutes")),
