@@ -26,6 +26,7 @@ class Tuning(models.Model):
     mode = models.CharField(max_length=10, choices=TuningMode.choices, default=TuningMode.OFF)
     tried = models.PositiveIntegerField(default=0, help_text="Neighbours that were compared so far")
     challengers = models.PositiveIntegerField(default=0, help_text="Challengers so far; later ones need more")
+    looked_at = models.DateTimeField(null=True, blank=True, help_text="When neighbours were last compared")
     reviewed_at = models.DateTimeField(null=True, blank=True)
     note = models.CharField(max_length=200, blank=True, help_text="What the last review said")
 

@@ -18,6 +18,7 @@ from intelligence.plans import plan_of_worker
 from intelligence.walk_forward import (
     LOOKBACK_DAYS,
     RETURN_ALPHA,
+    REVIEW_DAYS,
     SHADOW_DAYS,
     Proof,
     neighbours,
@@ -111,6 +112,12 @@ def _is_overtaken(challenge: Challenge, config: WorkerConfig) -> bool:
 
 
 def _propose(tuning: Tuning, plan: Plan, market: Market, *, now: datetime) -> str:
+    # Looking again at nearly the same days is another try, and teaches nothing.
+    if tuning.looked_at is not None and now - tuning.looked_at < timedelta(days=REVIEW_DAYS):
+        return (
+            f"neighbours are compared again after {tuning.looked_at + timedelta(days=REVIEW_DAYS):%Y-%m-%d}"
+        )
+    tuning.looked_at = now
     tuning.tried += len(list(neighbours(plan.spec, plan.parameters)))
     change = propose(plan, market, int(now.timestamp()), tried_so_far=tuning.tried)
     if change is None:

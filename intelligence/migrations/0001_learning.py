@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ('mode', models.CharField(choices=[('OFF', 'off'), ('ADVISE', 'advise'), ('AUTOMATIC', 'automatic')], default='OFF', max_length=10)),
                 ('tried', models.PositiveIntegerField(default=0, help_text='Neighbours that were compared so far')),
                 ('challengers', models.PositiveIntegerField(default=0, help_text='Challengers so far; later ones need more')),
+                ('looked_at', models.DateTimeField(blank=True, help_text='When neighbours were last compared', null=True)),
                 ('reviewed_at', models.DateTimeField(blank=True, null=True)),
                 ('note', models.CharField(blank=True, help_text='What the last review said', max_length=200)),
                 ('worker', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='tuning', to='trading.worker')),

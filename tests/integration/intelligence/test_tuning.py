@@ -133,3 +133,14 @@ def test_pages_of_the_admin_show_modes_and_challenges(
     assert JournalEntry.objects.filter(action="worker.tuning", actor="admin").exists()
     page = admin_client.get("/admin/intelligence/challenge/").content.decode()
     assert "fall_min_bps: 600.0 → 480.0" in page
+
+
+def test_neighbours_are_not_compared_again_on_nearly_the_same_days(worker: Worker, planted: Market) -> None:
+    notes = reviewed(worker, planted, 10, 20)
+
+    assert notes[0].startswith("no neighbour is better")
+    assert notes[1].startswith("neighbours are compared again after")
+    tried = Tuning.objects.get().tried
+    assert tried == 8  # each of four limits up and down, once
+    reviewed(worker, planted, 25)
+    assert Tuning.objects.get().tried == 2 * tried
