@@ -1,7 +1,7 @@
 """Public market streams: quotes and candles of a changing set of symbols, over as many connections as needed.
 
 Run by the feed, which gives the wanted set. Quotes are conflated here to the last value of each symbol and
-handed on together, forty times a second, because taking every one apart would cost more than reading it.
+handed on together, ten to forty times a second: taking every one apart would cost more than reading it.
 Connections come back by themselves; what was missed meanwhile is the feed's to fetch. A quote older than
 one already heard is dropped; one that comes late is handed on with the age that it has.
 
@@ -31,7 +31,11 @@ log = logging.getLogger(__name__)
 
 STREAMS_PER_CONNECTION = 200  # the venue allows 1024; fewer lose less when one connection is cut
 SILENT_AFTER_S = 10.0
+# Quotes are handed on together, FLUSH_EVERY_S after the first of them. The more there were, the longer the
+# next ones gather: more is conflated under load, and a frame costs less.
 FLUSH_EVERY_S = 0.025
+FLUSH_LONGEST_S = 0.1
+FLUSH_S_PER_QUOTE = 0.00025
 # A lower update id is an older quote, unless the venue counts anew, say after a restart: then the newest that
 # we know stands still, and lower ids grow. A node that lags sends them too, among newer ones.
 COUNTS_ANEW_MS = 1000
@@ -86,6 +90,7 @@ class MarketStream:
         self._symbols: set[str] = set()
         self._newest: dict[str, Newest] = {}  # update id, arrival and frame of each symbol's last quote
         self._dirty: dict[str, Newest] = {}
+        self._gather_s = FLUSH_EVERY_S
         self._older: dict[str, tuple[int, int, int]] = {}  # below which id, the last of these, how many grew
         self._pauses: dict[str, ExpectedPause] = {}
         self._silent: set[str] = set()
@@ -189,7 +194,7 @@ class MarketStream:
             self.refused[OLD] += update_id < last[0]
             return
         if not self._dirty:
-            asyncio.get_running_loop().call_later(FLUSH_EVERY_S, self._hand_on)
+            asyncio.get_running_loop().call_later(self._gather_s, self._hand_on)
         self._newest[symbol] = self._dirty[symbol] = (update_id, arrived_ms, data)
 
     def _counts_anew(self, symbol: str, update_id: int, arrived_ms: int) -> bool:
@@ -225,6 +230,7 @@ class MarketStream:
     def _hand_on(self) -> None:
         """Take the newest quotes apart and hand them on together."""
         dirty, self._dirty = self._dirty, {}
+        self._gather_s = min(max(FLUSH_EVERY_S, len(dirty) * FLUSH_S_PER_QUOTE), FLUSH_LONGEST_S)
         rows = []
         for _, arrived_ms, data in dirty.values():
             try:

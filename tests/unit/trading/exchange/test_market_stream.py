@@ -25,6 +25,7 @@ NOW_MS = 1_790_000_000_000
 @pytest.fixture(autouse=True)
 def _flushes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(market_stream, "FLUSH_EVERY_S", 0)
+    monkeypatch.setattr(market_stream, "FLUSH_S_PER_QUOTE", 0)
 
 
 def a_stream(heard: list[str]) -> MarketStream:
