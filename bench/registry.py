@@ -19,14 +19,19 @@ from bench import (
     kills,
     latency,
     memory,
+    meta_model,
+    parity,
     polling,
+    promotion,
     protection,
     real_input,
+    screening,
     stored,
     stream_cost,
     stream_load,
     stream_uptime,
     surface,
+    tuned_latency,
     turns,
 )
 
@@ -61,8 +66,13 @@ MEASUREMENTS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "kill_switch": lambda _: kill_switch.measure(),
     "protection": lambda _: protection.measure(),
     "backtest": lambda _: backtest.measure(),
+    "screening": lambda _: screening.measure(),
+    "meta_model": lambda _: meta_model.measure(),
+    "tuned_latency": lambda options: tuned_latency.measure(**options.given("entries")),
+    "promotion": lambda _: promotion.measure(),
+    "parity": lambda options: parity.measure(**options.given("data")),
     "candles": lambda options: real_input.measure(market="candles", **options.given("data", "minutes")),
     "ticks": lambda options: real_input.measure(market="ticks", **options.given("data", "minutes")),
 }
-NEED_DATA = frozenset({"candles", "ticks"})
+NEED_DATA = frozenset({"parity", "candles", "ticks"})
 UNATTENDED = tuple(name for name in MEASUREMENTS if name not in NEED_DATA)

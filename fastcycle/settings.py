@@ -178,6 +178,15 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Learning",
+                "separator": True,
+                "items": [
+                    _link("Tuning", "tune", "intelligence_tuning"),
+                    _link("Challenges", "compare_arrows", "intelligence_challenge"),
+                    _link("Models", "psychology", "intelligence_modelversion"),
+                ],
+            },
+            {
                 "title": "Operations",
                 "separator": True,
                 "items": [
@@ -356,6 +365,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "monitoring hourly report": _every(120.0, "monitoring.make_report", kind="HOURLY"),
     "monitoring daily report": _every(900.0, "monitoring.make_report", kind="DAILY"),
     "monitoring weekly report": _every(3600.0, "monitoring.make_report", kind="WEEKLY"),
+    "intelligence screening": _every(3600.0, "intelligence.screen"),
+    "intelligence tuning": _every(6 * 3600.0, "intelligence.tune"),
     "monitoring thinning": _every(3600.0, "monitoring.thin"),
 }
 

@@ -33,7 +33,13 @@ MAX_OUTAGE_S = 24 * 3600
 BPS = 10_000.0
 # Ten trades of a tenth each: as much as is there, never more.
 DEFAULT_WALLET = Wallet(
-    trade_notional=1_000.0, budget=10_000.0, balance=10_000.0, max_open_trades=10, cooldown_s=0
+    trade_notional=1_000.0,
+    budget=10_000.0,
+    balance=10_000.0,
+    max_open_trades=10,
+    cooldown_s=0,
+    max_slippage=10 / BPS,
+    max_spread=10 / BPS,
 )
 
 

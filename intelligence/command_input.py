@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from intelligence.backtest import CostModel, Market, join
+from intelligence.backtest import CostModel, Market, Plan, join
 from intelligence.candle_files import (
     CandleFileError,
     NoSuchCandles,
@@ -21,7 +21,11 @@ from intelligence.candle_files import (
     list_files,
     read_histories,
 )
+from intelligence.plans import plan_of_strategy, plan_of_worker
 from trading.domain.market import INTERVAL_S
+from trading.domain.strategy import STRATEGIES
+from trading.domain.workers import WorkerConfig
+from trading.selectors.workers import get_config, list_workers
 
 T = TypeVar("T")
 NOT_FINE, WRONG_USAGE = 1, 2
@@ -75,6 +79,30 @@ def add_data_options(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
 
 
+def read_parameter(text: str) -> tuple[str, str]:
+    """Read `name=value`."""
+    name, mark, value = text.partition("=")
+    if not (name and mark and value):
+        raise ArgumentTypeError(f"{text!r} is not name=number")
+    return name, value
+
+
+def add_plan_options(parser: ArgumentParser) -> None:
+    """Declare what is traded: a strategy with its suggestions, or a worker."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--strategy", metavar="NAME", help=", ".join(STRATEGIES))
+    what.add_argument("--worker", type=int, metavar="ID", help="Strategy, exits and budget of a worker")
+    parser.add_argument(
+        "--param",
+        action="append",
+        type=read_parameter,
+        default=[],
+        metavar="NAME=NUMBER",
+        help="Repeatable",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="Draw equity, drawdown and trades")
+
+
 def read_market(
     folder: Path,
     *,
@@ -104,6 +132,46 @@ def read_market(
         code = WRONG_USAGE if isinstance(error, NoSuchCandles) else NOT_FINE
         raise CommandError(str(error), returncode=code) from None
     return join(histories)
+
+
+def read_plan(options: Mapping[str, Any]) -> tuple[Plan, Market]:
+    """Read the candles and give what add_plan_options asked for.
+
+    Raises:
+        CommandError: A file or an option is wrong; one line.
+    """
+    config = _worker_config(options["worker"]) if options["worker"] is not None else None
+    market = read_market(
+        options["data"],
+        interval=options["interval"] or (config.interval if config else None),
+        symbols=options["symbols"] or _worker_symbols(config),
+        since=options["since"],
+        until=options["until"],
+    )
+    costs = CostModel(options["fee_bps"], options["spread_bps"], options["slippage_bps"])
+    changes = dict(options["param"])
+    try:
+        if config is not None:
+            return plan_of_worker(config, costs=costs, changes=changes), market
+        interval_s = market.interval_s
+        plan = plan_of_strategy(options["strategy"], interval_s=interval_s, costs=costs, changes=changes)
+    except ValueError as error:
+        raise CommandError(str(error), returncode=WRONG_USAGE) from None
+    return plan, market
+
+
+def _worker_config(worker_id: int) -> WorkerConfig:
+    found = [each for each in list_workers() if each.pk == worker_id and each.version is not None]
+    if not found:
+        known = ", ".join(str(each.pk) for each in list_workers()) or "none"
+        raise CommandError(f"no worker {worker_id}; there are {known}", returncode=WRONG_USAGE)
+    assert found[0].version is not None
+    return get_config(found[0].version)
+
+
+def _worker_symbols(config: WorkerConfig | None) -> tuple[str, ...] | None:
+    """Give the symbols of an explicit list; a rule stands for all that the folder has."""
+    return config.universe.symbols or None if config is not None else None
 
 
 def progress(items: Iterable[T], total: int, what: str) -> Iterable[T]:

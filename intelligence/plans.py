@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
-from intelligence.backtest import DEFAULT_WALLET, CostModel, Plan
+from intelligence.backtest import BPS, DEFAULT_WALLET, CostModel, Market, Plan
 from intelligence.trade_kernel import Wallet
 from trading.domain.exits import ExitTerms
 from trading.domain.strategy import StrategySpec, clean_parameters, get_strategy
-from trading.domain.workers import WorkerConfig
+from trading.domain.universe import Universe
+from trading.domain.workers import LIMITS, WorkerConfig, check_config
 
 
 def suggested_terms(spec: StrategySpec, *, interval_s: int) -> ExitTerms:
@@ -56,5 +58,35 @@ def plan_of_worker(
         balance=float(config.budget),
         max_open_trades=config.max_open_trades,
         cooldown_s=config.cooldown_s,
+        max_slippage=config.max_slippage_bps / BPS,
+        max_spread=config.max_spread_bps / BPS,
     )
     return Plan(spec, clean_parameters(spec, {**config.parameters, **(changes or {})}), terms, wallet, costs)
+
+
+def config_of_plan(plan: Plan, market: Market) -> WorkerConfig:
+    """Give the worker that trades what the plan tests, on the symbols of a market.
+
+    Raises:
+        InvalidConfiguration: No worker can be like that.
+    """
+    terms, wallet = plan.terms, plan.wallet
+    longest_s = terms.max_hold_s or float(LIMITS["max_hold_s"][1])
+    return check_config(
+        WorkerConfig(
+            strategy=plan.spec.name,
+            parameters=plan.parameters,
+            interval=market.histories[0].interval,
+            universe=Universe(symbols=market.symbols),
+            trade_notional=Decimal(str(wallet.trade_notional)),
+            budget=Decimal(str(wallet.budget)),
+            max_open_trades=wallet.max_open_trades,
+            take_profit_bps=round(terms.take_profit_bps),
+            stop_loss_bps=round(terms.stop_loss_bps),
+            trailing_bps=round(terms.trailing_bps),
+            max_hold_s=round(longest_s),
+            cooldown_s=wallet.cooldown_s,
+            max_spread_bps=round(wallet.max_spread * BPS),
+            max_slippage_bps=round(wallet.max_slippage * BPS),
+        )
+    )

@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from intelligence.backtest import Market, Outcome, Plan
-from trading.domain.signals import IntArray
+from intelligence.meta_labels import calibration
+from trading.domain.signals import BoolArray, FloatArray, IntArray
 
 MOST_POINTS = 3_000  # finer than a screen; keeps the file small
 KINDS = (".svg", ".png", ".pdf")
@@ -26,8 +27,7 @@ def draw(plan: Plan, market: Market, outcome: Outcome, path: Path) -> None:
         ValueError: The ending of the file is not one of KINDS.
         OSError: The file cannot be written.
     """
-    if path.suffix not in KINDS:
-        raise ValueError(f"{path}: the plot's file must end in {', '.join(KINDS)}")
+    _check(path)
     figure = Figure(figsize=(11, 9), layout="constrained")
     price, equity, drawdown = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1))
     _draw_price(price, market, outcome)
@@ -41,6 +41,29 @@ def draw(plan: Plan, market: Market, outcome: Outcome, path: Path) -> None:
     drawdown.set_ylabel("drawdown, %")
     figure.suptitle(f"{plan.spec.title}: {len(outcome.trips)} trades, {', '.join(market.symbols)}")
     figure.savefig(path)
+
+
+def draw_calibration(chances: FloatArray, paid: BoolArray, path: Path) -> None:
+    """Write how often signals paid (row,) against the chance (row,) that a model gave them.
+
+    Raises:
+        ValueError: The ending of the file is not one of KINDS.
+        OSError: The file cannot be written.
+    """
+    _check(path)
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.subplots()
+    bins = calibration(chances, paid)
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    axes.plot([said for said, _, _ in bins], [share for _, share, _ in bins], "o-", color="tab:blue")
+    axes.set_xlabel("chance that was said")
+    axes.set_ylabel("share that paid")
+    figure.savefig(path)
+
+
+def _check(path: Path) -> None:
+    if path.suffix not in KINDS:
+        raise ValueError(f"{path}: the plot's file must end in {', '.join(KINDS)}")
 
 
 def _draw_price(axes: Axes, market: Market, outcome: Outcome) -> None:

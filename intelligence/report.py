@@ -36,6 +36,11 @@ def closed_trades(trips: TripArray) -> list[ClosedTrade]:
     ]
 
 
+def exact(amount: float) -> Decimal:
+    """Give an amount of a plan as money."""
+    return Decimal(str(amount))
+
+
 def days_of(market: Market) -> list[date]:
     """Give the days (UTC) that the market has candles of."""
     numbers = np.unique(market.arrays.open_s // DAY_S)
@@ -44,7 +49,7 @@ def days_of(market: Market) -> list[date]:
 
 def performance(trips: TripArray, *, balance: float, days: Collection[date]) -> Performance:
     """Give the figures of round trips."""
-    return summarise(closed_trades(trips), starting_equity=Decimal(str(balance)), days=days)
+    return summarise(closed_trades(trips), starting_equity=exact(balance), days=days)
 
 
 def to_json(plan: Plan, market: Market, outcome: Outcome, *, taken_s: float) -> dict[str, Any]:
@@ -55,11 +60,11 @@ def to_json(plan: Plan, market: Market, outcome: Outcome, *, taken_s: float) -> 
     """
     days, balance = days_of(market), plan.wallet.balance
     return {
-        **_figures(performance(outcome.trips, balance=balance, days=days)),
+        **figures(performance(outcome.trips, balance=balance, days=days)),
         "bars": market.bars,
         "bars_per_s": round(market.bars / taken_s, 1),
         "per_symbol": {
-            symbol: _figures(
+            symbol: figures(
                 performance(outcome.trips[outcome.trips["symbol"] == number], balance=balance, days=days)
             )
             for number, symbol in enumerate(market.symbols)
@@ -67,15 +72,16 @@ def to_json(plan: Plan, market: Market, outcome: Outcome, *, taken_s: float) -> 
     }
 
 
-def _figures(figures: Performance) -> dict[str, Any]:
+def figures(of: Performance) -> dict[str, Any]:
+    """Give the figures with the keys that scripts rely on."""
     return {
-        "trades": figures.trades,
-        "win_rate": figures.win_rate,
-        "profit_factor": figures.profit_factor,
-        "net_return": figures.net_return,
-        "expectancy_bps": figures.expectancy_bps,
-        "max_drawdown": figures.max_drawdown,
-        "sharpe": figures.sharpe,
+        "trades": of.trades,
+        "win_rate": of.win_rate,
+        "profit_factor": of.profit_factor,
+        "net_return": of.net_return,
+        "expectancy_bps": of.expectancy_bps,
+        "max_drawdown": of.max_drawdown,
+        "sharpe": of.sharpe,
     }
 
 

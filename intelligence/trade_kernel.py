@@ -48,13 +48,19 @@ class Costs(NamedTuple):
 
 
 class Wallet(NamedTuple):
-    """What may be bound: quote asset per trade, in all, at the start, and how many trades at once."""
+    """What may be bound: quote asset per trade, in all, at the start, and how many trades at once.
+
+    `max_slippage` and `max_spread` are parts of the price: the entry's limit above the ask, and the widest
+    distance of ask and bid that is entered.
+    """
 
     trade_notional: float
     budget: float
     balance: float
     max_open_trades: int
     cooldown_s: int
+    max_slippage: float
+    max_spread: float
 
 
 class Steps(NamedTuple):
@@ -75,14 +81,29 @@ ROUND_TRIP = np.dtype(
         ("entry_price", np.float64),
         ("exit_price", np.float64),
         ("qty", np.float64),
+        ("sold_qty", np.float64),
         ("pnl", np.float64),
         ("code", np.int64),
     ]
 )
 TripArray = npt.NDArray[np.void]
 # Why a signal became no trade; the index of the counts that play_signals gives.
-DENIED = ("NO_CANDLE_AFTER", "SYMBOL_BUSY", "WORKER_TRADES_FULL", "BUDGET_SPENT", "NOTIONAL_BELOW_MINIMUM")
-NO_CANDLE_AFTER, SYMBOL_BUSY, TRADES_FULL, BUDGET_SPENT, BELOW_MINIMUM = range(len(DENIED))
+DENIED = (
+    "NO_CANDLE_AFTER",
+    "SYMBOL_BUSY",
+    "WORKER_TRADES_FULL",
+    "BUDGET_SPENT",
+    "SPREAD_WIDE",
+    "NOTIONAL_BELOW_MINIMUM",
+    "NOT_FILLED",
+)
+NO_CANDLE_AFTER, SYMBOL_BUSY, TRADES_FULL, BUDGET_SPENT, SPREAD_WIDE, BELOW_MINIMUM, NOT_FILLED = range(
+    len(DENIED)
+)
+ENTERED = len(DENIED)
+FEE_STEPS_PER_UNIT = 1e8  # the venue takes its fee to the eighth decimal
+# What floats make of a distance that is exactly the widest one allowed.
+SPREAD_NOISE = 1e-9
 
 
 @compiled
@@ -103,23 +124,38 @@ def follow(candles, levels, entry_row, entry_price, interval_s):  # type: ignore
 def make_trip(candles, signal_row, steps, symbol, terms, costs, wallet, interval_s, trip):  # type: ignore[no-untyped-def]  # compiled
     """Buy at the open of the row after the signal and follow the position to its end, into `trip`.
 
-    Tells whether the venue would have taken the orders: the position must be sellable at its stop.
+    Gives ENTERED, or why there is no trade. Sized as live does: by the entry's limit price; what is sold
+    is what its fee leaves of the purchase, down to the step, and must be sellable at the stop. The gain is
+    that of what was sold; the rest keeps its share of the cost.
     """
     entry_row, ticks = signal_row + 1, steps.ticks_per_unit[symbol]
-    ask = tick_up(candles.open[entry_row] * (1.0 + costs.half_spread), ticks)
+    price = candles.open[entry_row]
+    ask, bid = (
+        tick_up(price * (1.0 + costs.half_spread), ticks),
+        tick_down(price * (1.0 - costs.half_spread), ticks),
+    )
+    if ask - bid > (wallet.max_spread + SPREAD_NOISE) * (ask + bid) / 2.0:
+        return SPREAD_WIDE
+    limit_price = tick_up(ask * (1.0 + wallet.max_slippage), ticks)
     entry_price = tick_up(ask * (1.0 + costs.slippage), ticks)
-    qty = tick_down(wallet.trade_notional / entry_price, steps.steps_per_unit[symbol])
+    qty = tick_down(wallet.trade_notional / limit_price, steps.steps_per_unit[symbol])
+    received = qty - tick_down(qty * costs.fee, FEE_STEPS_PER_UNIT)
+    sold_qty = tick_down(received, steps.steps_per_unit[symbol])
     levels = exit_levels(terms, ask, ticks)
-    if qty * levels.stop < steps.min_notional:
-        return False
-    exit_row, exit_price, code = follow(candles, levels, entry_row, ask, interval_s)
+    if sold_qty * levels.stop < steps.min_notional:
+        return BELOW_MINIMUM
+    if entry_price > limit_price:
+        return NOT_FILLED
+    # our own purchase is a trade like all others: a trailing stop begins at its price
+    exit_row, exit_price, code = follow(candles, levels, entry_row, entry_price, interval_s)
     if code != TAKE_PROFIT:
         exit_price = tick_down(exit_price * (1.0 - costs.half_spread - costs.slippage), ticks)
     trip["symbol"], trip["signal_row"], trip["exit_row"], trip["code"] = symbol, signal_row, exit_row, code
     trip["entry_s"], trip["exit_s"] = candles.open_s[entry_row], candles.open_s[exit_row] + interval_s
-    trip["entry_price"], trip["exit_price"], trip["qty"] = entry_price, exit_price, qty
-    trip["pnl"] = qty * (exit_price * (1.0 - costs.fee) - entry_price * (1.0 + costs.fee))
-    return True
+    trip["entry_price"], trip["exit_price"] = entry_price, exit_price
+    trip["qty"], trip["sold_qty"] = qty, sold_qty
+    trip["pnl"] = sold_qty * exit_price * (1.0 - costs.fee) - qty * entry_price * (sold_qty / received)
+    return ENTERED
 
 
 @compiled
@@ -138,7 +174,7 @@ def play_signals(candles, symbols, rows, steps, terms, costs, wallet, interval_s
         trips: ROUND_TRIP array to write to, one row per signal at most.
         denied: Counts per DENIED to add to.
     """
-    made, bound, balance, open_count = 0, 0.0, wallet.balance, 0
+    made, bound, cash, open_count = 0, 0.0, wallet.balance, 0
     free_s = np.zeros(len(steps.ticks_per_unit), np.int64)
     until_s = np.zeros(wallet.max_open_trades, np.int64)
     trip_of = np.zeros(wallet.max_open_trades, np.int64)
@@ -148,8 +184,8 @@ def play_signals(candles, symbols, rows, steps, terms, costs, wallet, interval_s
         if now_s < free_s[symbol]:
             denied[SYMBOL_BUSY] += 1
             continue
-        if row + 1 >= candles.run_ends[row]:
-            denied[NO_CANDLE_AFTER] += 1
+        if row + 1 >= candles.run_ends[row] or candles.open_s[row + 1] != now_s:
+            denied[NO_CANDLE_AFTER] += 1  # live has no quote to decide at
             continue
         while place < open_count:  # give back what has ended
             if until_s[place] > now_s:
@@ -157,20 +193,24 @@ def play_signals(candles, symbols, rows, steps, terms, costs, wallet, interval_s
                 continue
             ended = trips[trip_of[place]]
             bound -= ended["qty"] * ended["entry_price"]
-            balance += ended["pnl"]
+            cash += ended["sold_qty"] * ended["exit_price"] * (1.0 - costs.fee)
             open_count -= 1
             until_s[place], trip_of[place] = until_s[open_count], trip_of[open_count]
         if open_count >= wallet.max_open_trades:
             denied[TRADES_FULL] += 1
-        elif min(wallet.budget, balance) - bound < wallet.trade_notional:
+            continue
+        if min(wallet.budget - bound, cash) < wallet.trade_notional:
             denied[BUDGET_SPENT] += 1
-        elif not make_trip(candles, row, steps, symbol, terms, costs, wallet, interval_s, trips[made]):
-            denied[BELOW_MINIMUM] += 1
-        else:
-            trip = trips[made]
-            still_held_s = 1 if trip["code"] == MAX_HOLD else 0
-            free_s[symbol] = trip["exit_s"] + max(still_held_s, wallet.cooldown_s)
-            until_s[open_count], trip_of[open_count] = trip["exit_s"] + still_held_s, made
-            bound += trip["qty"] * trip["entry_price"]
-            open_count, made = open_count + 1, made + 1
+            continue
+        outcome = make_trip(candles, row, steps, symbol, terms, costs, wallet, interval_s, trips[made])
+        if outcome != ENTERED:
+            denied[outcome] += 1
+            continue
+        trip = trips[made]
+        still_held_s = 1 if trip["code"] == MAX_HOLD else 0
+        free_s[symbol] = trip["exit_s"] + max(still_held_s, wallet.cooldown_s)
+        until_s[open_count], trip_of[open_count] = trip["exit_s"] + still_held_s, made
+        bound += trip["qty"] * trip["entry_price"]
+        cash -= trip["qty"] * trip["entry_price"]
+        open_count, made = open_count + 1, made + 1
     return made

@@ -1,22 +1,32 @@
-"""The default configuration walked forward over history as it would have run live.
+"""A configuration walked forward over history as it would have run live: propose, shadow, replace, return.
 
-Called by `manage.py evaluate`. Every REVIEW_DAYS the parameters in use (the champion) are compared with their
-neighbours on the LOOKBACK_DAYS that lie behind, less an embargo as long as a trade may last, so that no
-trade counts that was not over. A neighbour takes over only if its daily gain over the champion is too steady
-for luck, given how many were tried so far (deflated Sharpe ratio). No evidence, no change.
+Called by `manage.py evaluate`, `tune` and the benchmark of false promotions. At each review
+
+    propose   a neighbour of the champion, one bounded step away, whose daily gain over it on LOOKBACK_DAYS
+              behind (less an embargo as long as a trade may last) is too steady for the best of all tries so
+              far to be luck (deflated Sharpe ratio)
+    shadow    the challenger is played beside the champion on what came since; it takes over once a sequential
+              test says both that it gains more and that it gains anything at all after costs
+    return    what took over is played against what it replaced, and goes when that one is better
+
+No evidence, no change. On candles that lie behind, the shadow is the back-tester, which trades as live does.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import numpy as np
 
-from intelligence.backtest import Market, Outcome, Plan, find_signals, join, play
+from intelligence.backtest import BPS, Market, Outcome, Plan, find_signals, join, play, run
 from intelligence.candle_files import between
+from intelligence.sequential import evidence
 from intelligence.sweep import sweep
+from trading.domain.exits import DATA_END
 from trading.domain.performance import deflated_sharpe
 from trading.domain.signals import FloatArray, IntArray, ParameterValues, StrategySpec
 
@@ -24,14 +34,41 @@ DAY_S = 86_400
 REVIEW_DAYS = 14
 LOOKBACK_DAYS = 60
 LEAST_TRADES = 30  # of a neighbour, on the days behind
-CONFIDENCE = 0.99
+CONFIDENCE = 0.8  # of a proposal; what it is worth is then shown on days that nobody has seen
 STEP = 1.25  # a review moves one limit by this factor at most
 REACH = 2.0  # and never further from the default than this factor
+ALPHA = 0.05  # chance that any challenger without gain ever takes over, in all of a worker's life
+RETURN_ALPHA = 0.1  # going back needs less
+SHADOW_DAYS = 180  # then a challenger that proved nothing is dropped
+GAP_ROOM = 1.5  # a stop may lose so many times its distance before the test cuts it off
+
+
+class Step(StrEnum):
+    """What a review did."""
+
+    PROPOSED = "PROPOSED"
+    PROMOTED = "PROMOTED"
+    DROPPED = "DROPPED"
+    RETURNED = "RETURNED"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a sequential test has seen: evidence for more than the champion, and for any gain at all."""
+
+    days: int
+    trades: int
+    better: float
+    gaining: float
+
+    def is_enough(self, challenger: int) -> bool:
+        """Tell whether the n-th challenger may take over: later ones need more, so that all share ALPHA."""
+        return min(self.better, self.gaining) >= challenger**2 * math.pi**2 / 6.0 / ALPHA
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A champion replaced: when, what moved, on which evidence."""
+    """One parameter that is to move, or moved: when, on which evidence."""
 
     at: datetime
     parameter: str
@@ -39,33 +76,133 @@ class Change:
     after: float
     tried: int
     confidence: float
+    step: Step = Step.PROPOSED
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What the walk traded, and every change of a parameter."""
+    """What the walk traded, and every step of a review."""
 
     outcome: Outcome
-    changes: tuple[Change, ...]
+    steps: tuple[Change, ...]
     reviews: int
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The steps that changed what was traded."""
+        return tuple(each for each in self.steps if each.step in (Step.PROMOTED, Step.RETURNED))
+
+
+@dataclass(slots=True)
+class _Contest:
+    """Two parameter sets played side by side from a moment on."""
+
+    change: Change
+    other: Mapping[str, float]
+    begin_s: int
+
+
+class Walker:
+    """Champion, challenger and what was replaced; asked review after review."""
+
+    def __init__(self, plan: Plan, market: Market) -> None:
+        self._market = market
+        self._plan = plan
+        self._tried = self._challengers = 0
+        self._shadow: _Contest | None = None
+        self._replaced: _Contest | None = None
+        self.champion: dict[str, float] = dict(plan.parameters)
+        self.steps: list[Change] = []
+
+    def review(self, now_s: int) -> None:
+        """Look at what lies before a moment and take the steps that it speaks for."""
+        if self._replaced is not None:
+            self._watch_replaced(self._replaced, now_s)
+        if self._shadow is not None:
+            self._watch_shadow(self._shadow, now_s)
+        if self._shadow is None:
+            self._propose(now_s)
+
+    def _propose(self, now_s: int) -> None:
+        plan = replace(self._plan, parameters=self.champion)
+        self._tried += len(list(neighbours(plan.spec, self.champion)))
+        change = propose(plan, self._market, now_s, tried_so_far=self._tried)
+        if change is not None:
+            self._shadow = _Contest(change, {**self.champion, change.parameter: change.after}, now_s)
+            self._challengers += 1
+            self.steps.append(change)
+
+    def _watch_shadow(self, contest: _Contest, now_s: int) -> None:
+        proof = prove(self._plan, self._market, contest.other, self.champion, contest.begin_s, now_s)
+        if proof.is_enough(self._challengers):
+            former, self.champion = self.champion, dict(contest.other)
+            self._replaced, self._shadow = _Contest(contest.change, former, now_s), None
+            self._note(contest.change, Step.PROMOTED, now_s, proof)
+        elif now_s - contest.begin_s >= SHADOW_DAYS * DAY_S:
+            self._shadow = None
+            self._note(contest.change, Step.DROPPED, now_s, proof)
+
+    def _watch_replaced(self, contest: _Contest, now_s: int) -> None:
+        proof = prove(self._plan, self._market, contest.other, self.champion, contest.begin_s, now_s)
+        if proof.better < 1.0 / RETURN_ALPHA:
+            return
+        self.champion, self._replaced, self._shadow = dict(contest.other), None, None
+        change = contest.change
+        back = replace(change, before=change.after, after=change.before)
+        self._note(back, Step.RETURNED, now_s, proof)
+
+    def _note(self, change: Change, step: Step, now_s: int, proof: Proof) -> None:
+        at = datetime.fromtimestamp(now_s, tz=UTC)
+        self.steps.append(replace(change, at=at, step=step, proof=proof))
 
 
 def walk(plan: Plan, market: Market) -> Walk:
     """Walk the plan's strategy forward over the market, from the plan's parameters on."""
-    champion, changes, parts, tried = dict(plan.parameters), [], [], 0
-    moments = _review_moments(market)
+    walker, parts, moments = Walker(plan, market), [], _review_moments(market)
     for begin_s, end_s in moments:
-        tried += len(list(neighbours(plan.spec, champion)))
-        change = _review(replace(plan, parameters=champion), market, begin_s, tried_so_far=tried)
-        if change is not None:
-            champion = {**champion, change.parameter: change.after}
-            changes.append(change)
-        symbols, rows = find_signals(replace(plan, parameters=champion), market)
+        walker.review(begin_s)
+        symbols, rows = find_signals(replace(plan, parameters=walker.champion), market)
         close_s = market.arrays.open_s[rows] + market.interval_s
         now = (close_s >= begin_s) & (close_s < end_s)
         parts.append((symbols[now], rows[now]))
     joined = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
-    return Walk(play(plan, market, *joined), tuple(changes), len(moments))
+    return Walk(play(plan, market, *joined), tuple(walker.steps), len(moments))
+
+
+def prove(
+    plan: Plan,
+    market: Market,
+    challenger: ParameterValues,
+    champion: ParameterValues,
+    begin_s: int,
+    end_s: int,
+) -> Proof:
+    """Play both from a moment to another and give what their trades prove; trades still open do not count."""
+    warm_s = begin_s - market.interval_s * max(plan.spec.warmup(each) for each in (challenger, champion))
+    part = window(market, warm_s, end_s)
+    days = max((end_s - begin_s) // DAY_S, 1)
+    if part is None:
+        return Proof(days, 0, 1.0, 1.0)
+    gains, trades = [], 0
+    for parameters in (challenger, champion):
+        trips = run(replace(plan, parameters=parameters), part).trips
+        trips = trips[
+            (trips["entry_s"] >= begin_s) & (trips["exit_s"] <= end_s) & (trips["code"] != DATA_END)
+        ]
+        by_day = np.zeros(days + 1)
+        np.add.at(by_day, (trips["exit_s"] - begin_s) // DAY_S, trips["pnl"])
+        gains.append(by_day)
+        trades = len(trips) if parameters is challenger else trades
+    bound = largest_loss(plan)
+    better, gaining = gains[0] - gains[1], gains[0]
+    return Proof(days, trades, evidence(better, bound=bound), evidence(gaining, bound=bound))
+
+
+def largest_loss(plan: Plan) -> float:
+    """Give what a trade may lose before it is cut off in a test, in the quote asset."""
+    costs = 2 * (plan.costs.fee_bps + plan.costs.slippage_bps) + plan.costs.spread_bps
+    return plan.wallet.trade_notional * (GAP_ROOM * plan.terms.stop_loss_bps + costs) / BPS
 
 
 def _review_moments(market: Market) -> list[tuple[int, int]]:
@@ -93,11 +230,11 @@ def neighbours(spec: StrategySpec, champion: ParameterValues) -> Iterator[tuple[
                 yield parameter.name, {**champion, parameter.name: value}
 
 
-def _review(plan: Plan, market: Market, now_s: int, *, tried_so_far: int) -> Change | None:
+def propose(plan: Plan, market: Market, now_s: int, *, tried_so_far: int) -> Change | None:
     """Give the change that the days behind `now_s` speak for, if any; none before there are enough days."""
     embargo_s = int(plan.terms.max_hold_s) + market.interval_s
     begin_s = now_s - LOOKBACK_DAYS * DAY_S
-    past = _window(market, begin_s, now_s)
+    past = window(market, begin_s, now_s)
     if past is None or len(np.unique(past.arrays.open_s // DAY_S)) < LOOKBACK_DAYS:
         return None
     tried = list(neighbours(plan.spec, plan.parameters))
@@ -147,7 +284,7 @@ def best_change(
     return Change(at, name, before, after, tried=tried_so_far, confidence=confidence)
 
 
-def _window(market: Market, begin_s: int, end_s: int) -> Market | None:
+def window(market: Market, begin_s: int, end_s: int) -> Market | None:
     """Give the candles of a stretch; None where no symbol has any."""
     since, until = (datetime.fromtimestamp(moment, tz=UTC) for moment in (begin_s, end_s))
     parts = [between(each, since=since, until=until) for each in market.histories]

@@ -41,6 +41,7 @@ PAPER_ROOMS = (
     "fastcycle/",
     "trading/paper/",
     "trading/checks.py",
+    "trading/replay/",
     "trading/management/supervisor/",
     "trading/management/commands/run_paper.py",
     "trading/management/commands/up.py",

@@ -11,7 +11,9 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
@@ -34,6 +36,7 @@ LINGER_S = 0.02
 # The thread ends after this long without events, so that an idle process holds no loop and no connection.
 IDLE_S = 5.0
 MAX_WAITING = 10_000
+_is_silent: ContextVar[bool] = ContextVar("events_are_silent", default=False)
 SMALLEST = Decimal("0.00000001")
 
 Kind = Literal[
@@ -168,8 +171,20 @@ def journal_added(entry: JournalEntry) -> None:
     publish("trading.journal.added", journal_payload(entry))
 
 
+@contextmanager
+def silence() -> Iterator[None]:
+    """Let nobody hear what happens meanwhile in this context: what is only played concerns no dashboard."""
+    token = _is_silent.set(True)
+    try:
+        yield
+    finally:
+        _is_silent.reset(token)
+
+
 def publish(kind: Kind, payload: Any) -> None:
     """Hand one event to the push once the transaction is committed; a rollback drops it."""
+    if _is_silent.get():
+        return
     transaction.on_commit(lambda: _sender.put(kind, payload))
 
 

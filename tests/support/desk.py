@@ -4,26 +4,23 @@ test sees is what the wire would carry; only sockets are missing.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from trading.domain.executions import AssetBalance, ExecutionReport, Fill, Replacement, Transfer
-from trading.domain.fees import SymbolFees
-from trading.domain.instrument import Instrument
-from trading.domain.market import Candle, Quote
-from trading.domain.orders import ListIntent, OrderIntent
-from trading.domain.ports import OrderNotFound, VenueRefused, VenueUnavailable, VenueUncertain
+from trading.domain.executions import ExecutionReport, Transfer
+from trading.domain.market import Quote
+from trading.domain.ports import VenueRefused, VenueUnavailable, VenueUncertain
 from trading.domain.signals import Candles
 from trading.domain.values import to_ms
-from trading.exchange import decode, decode_market, encode
+from trading.exchange import decode
 from trading.paper.catalogue import Catalogue, default_catalogue
 from trading.paper.engine import Engine
-from trading.paper.errors import VenueError as PaperRefusal
+from trading.replay.stage import InlineExecutor
+from trading.replay.venue import EngineVenue as PlainVenue
 from trading.services import ledger
 from trading.services.context import Desk, Limits
 from trading.services.executions import apply_balances, apply_report
@@ -49,16 +46,6 @@ class FixedClock:
         """Move on and give the moment."""
         self.now += timedelta(seconds=seconds)
         return self.now
-
-
-class InlineExecutor(Executor):
-    """Runs what is submitted at once, in the caller's thread."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Run and give a finished future."""
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 class FakeMarket:
@@ -87,15 +74,13 @@ class FakeMarket:
 
 
 @dataclass
-class EngineVenue:
-    """Implements the Venue port on the paper engine. Faults: what the next submissions meet.
+class EngineVenue(PlainVenue):
+    """The engine as a venue with faults: what the next submissions meet.
 
     `lose_replies`: executed, but the answer is lost. `lose_requests`: never arrives, and nobody knows.
     `unavailable`: certainly not sent. `refuse`: refused with this text; `refuse_lists`: every order list is.
     """
 
-    engine: Engine
-    clock: FixedClock
     catalogue: Catalogue = field(default_factory=lambda: default_catalogue(SYMBOLS))
     lose_replies: int = 0
     lose_requests: int = 0
@@ -104,28 +89,10 @@ class EngineVenue:
     refuse_lists: str = ""
     sent: list[str] = field(default_factory=list)
 
-    def submit_order(self, intent: OrderIntent, *, claimed_at: datetime | None = None) -> ExecutionReport:
-        """Place one order."""
+    def _place(self, method: str, params: dict[str, str], name: str, claimed_at: datetime | None) -> Any:
         self._check_window(claimed_at)
-        reply = self._place("order.place", encode.order(intent), intent.client_order_id)
-        return decode.order_reply(reply)
-
-    def submit_list(
-        self, intent: ListIntent, *, claimed_at: datetime | None = None
-    ) -> Sequence[ExecutionReport]:
-        """Place an order list."""
-        self._check_window(claimed_at)
-        if self.refuse_lists:
+        if self.refuse_lists and method.startswith("orderList."):
             raise VenueRefused(self.refuse_lists, code=-2010)
-        method = f"orderList.place.{intent.kind.value.lower()}"
-        return decode.list_reply(self._place(method, encode.order_list(intent), intent.client_list_id))
-
-    def _check_window(self, claimed_at: datetime | None) -> None:
-        """Refuse what is older than the receive window, as the venue does; the engine has no such rule."""
-        if claimed_at is not None and (self.clock() - claimed_at).total_seconds() > RECEIVE_WINDOW_S:
-            raise VenueUnavailable("Timestamp for this request is outside of the recvWindow.", code=-1021)
-
-    def _place(self, method: str, params: dict[str, str], name: str) -> Any:
         if self.unavailable:
             self.unavailable -= 1
             raise VenueUnavailable("no connection")
@@ -135,97 +102,16 @@ class EngineVenue:
             raise VenueUncertain("time-out")
         if self.refuse:
             raise VenueRefused(self.refuse.pop(0), code=-2010)
-        reply = self._execute(method, params)
+        reply = super()._place(method, params, name, claimed_at)
         if self.lose_replies:
             self.lose_replies -= 1
             raise VenueUncertain("connection reset")
         return reply
 
-    def _execute(self, method: str, params: dict[str, str]) -> Any:
-        try:
-            return self.engine.execute(method, params)
-        except PaperRefusal as error:
-            if error.code in (-2021, -2022):
-                return error.data
-            if error.code in (-2011, -2013):
-                raise OrderNotFound(error.message) from None
-            raise VenueRefused(error.message, code=error.code) from None
-
-    def cancel_order(self, symbol: str, client_order_id: str) -> Sequence[ExecutionReport]:
-        """Cancel one order."""
-        ids = {"origClientOrderId": client_order_id, "newClientOrderId": client_order_id}
-        return [decode.cancel_reply(self._execute("order.cancel", {"symbol": symbol, **ids}))]
-
-    def cancel_list(self, symbol: str, client_list_id: str) -> Sequence[ExecutionReport]:
-        """Cancel an order list."""
-        params = {"symbol": symbol, "listClientOrderId": client_list_id}
-        return decode.cancel_list_reply(self._execute("orderList.cancel", params))
-
-    def replace_order(
-        self, symbol: str, client_order_id: str, intent: OrderIntent, *, claimed_at: datetime | None = None
-    ) -> Replacement:
-        """Cancel one order, with its list, and place another in one request."""
-        self._check_window(claimed_at)
-        params = encode.replacement(client_order_id, intent)
-        return decode.replace_reply(self._place("order.cancelReplace", params, intent.client_order_id))
-
-    def query_order(
-        self, symbol: str, client_order_id: str, *, venue_order_id: int | None = None
-    ) -> ExecutionReport:
-        """Ask for one order."""
-        params = {"symbol": symbol}
-        if venue_order_id is None:
-            params["origClientOrderId"] = client_order_id
-        else:
-            params["orderId"] = str(venue_order_id)
-        report = decode.order_query(self._execute("order.status", params))
-        return replace(report, client_order_id=client_order_id or report.client_order_id)
-
-    def list_order_fills(self, symbol: str, venue_order_id: int) -> Sequence[Fill]:
-        """Ask for the fills of an order."""
-        params = {"symbol": symbol, "orderId": str(venue_order_id)}
-        return decode.account_fills(self._execute("myTrades", params))
-
-    def list_fills(self, symbol: str, *, since: datetime) -> Sequence[Fill]:
-        """Ask for the fills on a symbol since a moment."""
-        params = {"symbol": symbol, "startTime": str(to_ms(since))}
-        return decode.account_fills(self._execute("myTrades", params))
-
-    def list_open_orders(self) -> Sequence[ExecutionReport]:
-        """Ask for all open orders."""
-        return decode.open_orders(self._execute("openOrders.status", {}))
-
-    def balances(self) -> Sequence[AssetBalance]:
-        """Ask for the balances."""
-        return decode.account_balances(self._execute("account.status", {"omitZeroBalances": "true"}))
-
-    def instruments(self) -> Sequence[Instrument]:
-        """Ask for the rules."""
-        return decode_market.instruments(self.catalogue.exchange_info()).instruments
-
-    def instrument(self, symbol: str) -> Instrument | None:
-        """Ask for the rules of one symbol."""
-        return next((each for each in self.instruments() if each.symbol == symbol), None)
-
-    def quote_volumes(self) -> dict[str, Decimal]:
-        """Give some volumes, larger for the symbols that come first."""
-        return {symbol: Decimal(1_000_000 - index) for index, symbol in enumerate(SYMBOLS)}
-
-    def fees(self, symbol: str) -> SymbolFees:
-        """Ask for the fees of a symbol."""
-        return decode.symbol_fees(self._execute("account.commission", {"symbol": symbol}))
-
-    def price_at(self, symbol: str, at: datetime) -> Decimal | None:
-        """Give the last price that the engine knows, whatever the moment; None where there is none."""
-        return self.engine.last_price(symbol) or None
-
-    def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
-        """Give none: tests set candles on the market."""
-        return []
-
-    def server_time(self) -> datetime:
-        """Give the clock."""
-        return self.clock()
+    def _check_window(self, claimed_at: datetime | None) -> None:
+        """Refuse what is older than the receive window, as the venue does; the engine has no such rule."""
+        if claimed_at is not None and (self.clock() - claimed_at).total_seconds() > RECEIVE_WINDOW_S:
+            raise VenueUnavailable("Timestamp for this request is outside of the recvWindow.", code=-1021)
 
 
 @dataclass

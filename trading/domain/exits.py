@@ -49,6 +49,7 @@ class ExitLevels(NamedTuple):
     stop: float
     trailing_bps: float
     max_hold_s: float
+    ticks_per_unit: float
 
 
 class PriceRange(NamedTuple):
@@ -94,6 +95,7 @@ def exit_levels(terms: ExitTerms, reference_price: float, ticks_per_unit: float)
         math.floor(stop * ticks_per_unit + TICK_NOISE) / ticks_per_unit,
         terms.trailing_bps,
         terms.max_hold_s,
+        ticks_per_unit,
     )
 
 
@@ -109,18 +111,23 @@ def exit_step(levels: ExitLevels, highest_price: float, prices: PriceRange, held
         prices: The step.
         held_s: Seconds from the entry to the end of the step.
     """
-    stop_price, keep = levels.stop, 1.0 - levels.trailing_bps / BPS
+    stop_price, ticks = levels.stop, levels.ticks_per_unit
+    keep = (1.0 - levels.trailing_bps / BPS) * ticks
+    highest = max(highest_price, prices.open)
     if levels.trailing_bps > 0.0:
-        stop_price = max(stop_price, highest_price * keep)
-    highest = max(highest_price, prices.high)
+        # what is traded lies on the tick, so the first price that reaches the trail does
+        stop_price = math.floor(highest * keep + TICK_NOISE) / ticks
     if prices.low <= stop_price:
         code = TRAILING if levels.trailing_bps > 0.0 else STOP_LOSS
-        return ExitStep(code, min(stop_price, prices.open), highest)
+        return ExitStep(code, min(stop_price, prices.open), max(highest, prices.high))
+    highest = max(highest, prices.high)
     if prices.high >= levels.take_profit:
         return ExitStep(TAKE_PROFIT, levels.take_profit, highest)
-    if levels.trailing_bps > 0.0 and prices.close <= highest * keep:
-        # the close is below the trail of this step's own high, so the price has crossed it since
-        return ExitStep(TRAILING, highest * keep, highest)
+    if levels.trailing_bps > 0.0:
+        stop_price = math.floor(highest * keep + TICK_NOISE) / ticks
+        if prices.close <= stop_price:
+            # the close is below the trail of this step's own high, so the price has crossed it since
+            return ExitStep(TRAILING, stop_price, highest)
     if 0.0 < levels.max_hold_s <= held_s:
         return ExitStep(MAX_HOLD, prices.close, highest)
     return ExitStep(NONE, 0.0, highest)

@@ -106,3 +106,15 @@ class MarketQuestions(ABC):
             weight=WEIGHT_KLINES,
         )
         return closed[-limit:]
+
+    def candles_from(self, symbol: str, interval: str, *, since: datetime) -> Sequence[Candle]:
+        """The closed candles that opened from a moment on, oldest first; a page of at most 1,000."""
+        params = {"symbol": symbol, "interval": interval, "startTime": to_ms(since), "limit": MAX_KLINES}
+        now_ms = to_ms(self._venue_now())
+        return self._ask(
+            lambda client: client._get("klines", data=params),
+            lambda reply: decode_market.candles(
+                reply, symbol=symbol, interval=interval, closed_before_ms=now_ms
+            ),
+            weight=WEIGHT_KLINES,
+        )

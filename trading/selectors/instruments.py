@@ -68,3 +68,8 @@ _BARRED: Prepared[tuple[str, datetime | None]] = Prepared(
     lambda: BlacklistEntry.objects.filter(lifted_at__isnull=True).values_list("symbol", "expires_at"),
     lambda symbol, expires_at: (symbol, expires_at),
 )
+
+
+def list_bars(*, actor: str) -> list[BlacklistEntry]:
+    """Give all blacklist entries that somebody made, the oldest first, those that are over included."""
+    return list(BlacklistEntry.objects.filter(created_by=actor).order_by("created_at"))

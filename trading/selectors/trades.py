@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import Count, Max
 
@@ -111,3 +112,15 @@ def last_closed_at(
         .order_by()
     )
     return {(row["worker_id"], row["symbol"]): row["last"] for row in rows}
+
+
+def list_returns(*, since: datetime) -> list[tuple[str, datetime, Decimal, Decimal]]:
+    """Give symbol, end, PnL and cost of the trades that closed since a moment and whose PnL is known."""
+    closed = Trade.objects.filter(closed_at__gte=since, state=TradeState.CLOSED.value, entry_notional__gt=0)
+    return [
+        (symbol, closed_at, pnl, cost)
+        for symbol, closed_at, pnl, cost in closed.values_list(
+            "symbol", "closed_at", "realised_pnl", "entry_notional"
+        )
+        if closed_at is not None and pnl is not None
+    ]

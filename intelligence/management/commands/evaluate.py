@@ -12,16 +12,17 @@ import sys
 import time
 from argparse import ArgumentParser
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
-from intelligence import baselines, report
+from intelligence import baselines, plots, report
 from intelligence.backtest import CostModel, Market, Plan
 from intelligence.command_input import NOT_FINE, WRONG_USAGE, add_data_options, read_market
 from intelligence.plans import plan_of_strategy
-from intelligence.walk_forward import Walk, walk
+from intelligence.walk_forward import Step, Walk, walk
 from trading.domain.strategy import DEFAULT_STRATEGY, STRATEGIES
 
 SEED = 2021  # of the random entries: the same answer at every call
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             "--strategy", default=DEFAULT_STRATEGY, metavar="NAME", help=", ".join(STRATEGIES)
         )
 
+        parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="Draw equity, drawdown and trades")
+
     def handle(self, **options: Any) -> None:
         """Read, walk, compare, tell."""
         market = read_market(
@@ -58,6 +61,11 @@ class Command(BaseCommand):
         begun = time.perf_counter()
         walked = walk(plan, market)
         taken_s = time.perf_counter() - begun
+        try:
+            if options["plot"]:
+                plots.draw(plan, market, walked.outcome, options["plot"])
+        except (ValueError, OSError) as error:
+            raise CommandError(str(error), returncode=WRONG_USAGE) from None
         answer = _answer(plan, market, walked, taken_s=taken_s)
         if options["json"]:
             self.stdout.write(json.dumps(answer))
@@ -84,6 +92,7 @@ def _answer(plan: Plan, market: Market, walked: Walk, *, taken_s: float) -> dict
         "win_rate_high": interval.win_rate_high,
         "reviews": walked.reviews,
         "changes": [{**asdict(each), "at": each.at.isoformat()} for each in walked.changes],
+        "proposals": sum(each.step is Step.PROPOSED for each in walked.steps),
         "baselines": {
             "random_entries": {
                 "draws": baselines.DRAWS,
@@ -120,10 +129,10 @@ def _to_text(answer: dict[str, Any]) -> str:
     lines = [
         "",
         f"walked forward on {answer['interval']} candles: {answer['reviews']} reviews, "
-        f"{len(answer['changes'])} changes",
+        f"{answer['proposals']} proposals, {len(answer['changes'])} changes",
         *(
             f"  {each['at'][:10]} {each['parameter']} {each['before']:g} -> {each['after']:g} "
-            f"({each['confidence']:.1%} after {each['tried']} tries)"
+            f"({each['step'].lower()}, proposed with {each['confidence']:.1%} after {each['tried']} tries)"
             for each in answer["changes"]
         ),
         f"random entries, same exits, {chance['draws']:,} draws: bps a trade p5 / p50 / p95 = "

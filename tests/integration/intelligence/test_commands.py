@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
 from tests.support.markets import walk, write_candles
+from trading.models import Worker
 
 KEYS = {
     "trades",
@@ -128,3 +131,26 @@ def test_evaluate_says_no_where_nothing_was_traded(data: Path) -> None:
     assert set(answer) >= KEYS
     assert answer["verdict"]["is_met"] is False
     assert set(answer["baselines"]) == {"random_entries", "buy_and_hold", "no_trading"}
+
+
+@pytest.mark.django_db
+def test_replay_of_the_live_services_gives_the_trades_of_the_back_test(tmp_path: Path) -> None:
+    for seed, symbol in ((1, "AAAUSDT"), (2, "BBBUSDT")):
+        data = walk(700, seed=seed, size=4e-3)
+        hole = np.where(np.arange(700) >= 500, 7_200_000, 0)  # two hours of downtime
+        write_candles(tmp_path, f"{symbol}-1m-x.csv.gz", replace(data, open_ms=data.open_ms + hole))
+    loose = ["reward_bps=20", "z_entry=1.2", "z_length=10", "rsi_entry=60", "trend_length=20"]
+    options: list[object] = ["--data", tmp_path, "--strategy", "DIP_REVERSION", "--param", "volume_ratio=20"]
+    options += ["--param", "trend_fall_bps=2000"]
+    for each in loose:
+        options += ["--param", each]
+
+    replayed, tested = asked("replay", *options), asked("backtest", *options)
+
+    assert replayed["trades"] >= 10
+    assert replayed["differences"] == 0
+    assert {name: replayed[name] for name in ("trades", "win_rate")} == {
+        name: tested[name] for name in ("trades", "win_rate")
+    }
+    assert replayed["expectancy_bps"] == pytest.approx(tested["expectancy_bps"])
+    assert not Worker.objects.exists()  # nothing of the installation is touched

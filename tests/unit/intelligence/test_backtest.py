@@ -31,7 +31,9 @@ from trading.domain.strategy import STRATEGIES, get_strategy
 
 TERMS = ExitTerms(100.0, 100.0, 0.0, 180.0)
 FREE = CostModel(0.0, 0.0, 0.0)
-PLAN = Plan(get_strategy("DIP_REVERSION"), {}, TERMS, costs=FREE)
+# Without room above the ask, so that the quantity is the notional divided by the price.
+WALLET = DEFAULT_WALLET._replace(max_slippage=0.0)
+PLAN = Plan(get_strategy("DIP_REVERSION"), {}, TERMS, wallet=WALLET, costs=FREE)
 FLAT = (100.0, 100.2, 99.8, 100.0)
 UP, DOWN = (100.0, 101.5, 99.9, 101.2), (100.0, 100.1, 98.5, 98.8)
 LOOSE: dict[str, dict[str, float]] = {
@@ -76,15 +78,18 @@ def test_costs_are_paid_on_each_side_and_a_target_pays_the_fee_alone() -> None:
     gain = join([history(candles_of([FLAT, (100.0, 103.0, 99.9, 102.0)]))])
     loss = join([history(candles_of([FLAT, DOWN]))])
 
-    (won,) = played(gain, [0], replace(PLAN, costs=costs)).trips
-    (lost,) = played(loss, [0], replace(PLAN, costs=costs)).trips
+    plan = replace(PLAN, costs=costs, wallet=WALLET._replace(max_slippage=30e-4, max_spread=20e-4))
+    (won,) = played(gain, [0], plan).trips
+    (lost,) = played(loss, [0], plan).trips
 
     assert won["entry_price"] == 100.41  # ask 100.10, 30 bps worse, up to the tick
     assert won["exit_price"] == 101.11  # 100 bps above the ask, up to the tick
     assert lost["exit_price"] == 98.69  # 99.09, half the spread and slippage worse, down to the tick
     qty = 9.959  # 1,000 / 100.41 down to the step
     assert won["qty"] == qty
-    assert won["pnl"] == pytest.approx(qty * (101.11 * 0.999 - 100.41 * 1.001))
+    assert won["sold_qty"] == 9.949  # what a fee of 0.009959 leaves, down to the step
+    left = 9.959 - 0.009959 - 9.949
+    assert won["pnl"] == pytest.approx(9.949 * 101.11 * 0.999 - qty * 100.41 * (1 - left / (qty * 0.999)))
 
 
 def test_symbol_holds_one_trade_and_a_time_exit_keeps_it_busy_through_its_close() -> None:
@@ -103,14 +108,24 @@ def test_wallet_denies_what_is_too_many_too_much_or_too_small() -> None:
     symbols, rows = np.array([0, 1, 2]), market.first_rows.copy()
 
     def denied(**changes: Any) -> dict[str, int]:
-        plan = replace(PLAN, wallet=DEFAULT_WALLET._replace(**changes))
+        plan = replace(PLAN, wallet=WALLET._replace(**changes), costs=replace(FREE, spread_bps=4.0))
         return {name: count for name, count in play(plan, market, symbols, rows).denied.items() if count}
 
     assert denied(max_open_trades=2) == {"WORKER_TRADES_FULL": 1}
     assert denied(budget=2_500.0) == {"BUDGET_SPENT": 1}
     assert denied(balance=1_000.0) == {"BUDGET_SPENT": 2}
     assert denied(trade_notional=4.0) == {"NOTIONAL_BELOW_MINIMUM": 3}
+    assert denied(max_spread=3.9e-4) == {"SPREAD_WIDE": 3}
     assert denied() == {}
+
+
+def test_entry_waits_for_a_quote_and_for_its_limit() -> None:
+    data = candles_of([FLAT] * 6)
+    holed = replace(data, open_ms=data.open_ms + np.where(np.arange(6) >= 3, 3_600_000, 0))
+    dear = replace(PLAN, costs=CostModel(0.0, 0.0, 5.0))
+
+    assert played(join([history(holed)]), [2]).denied["NO_CANDLE_AFTER"] == 1
+    assert played(join([history(data)]), [2], dear).denied["NOT_FILLED"] == 1
 
 
 def test_position_goes_through_downtime_and_not_through_a_hole_in_the_files() -> None:

@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bench.promotion import a_market
 from intelligence import baselines
 from intelligence.backtest import CostModel, Market, Plan, join, run
 from intelligence.plans import plan_of_strategy
-from intelligence.walk_forward import REACH, STEP, Change, best_change, neighbours, walk
+from intelligence.sequential import evidence
+from intelligence.walk_forward import REACH, STEP, Change, Proof, Step, best_change, neighbours, walk
 from tests.support.markets import candles_of, history
 from tests.support.markets import walk as random_walk
 from trading.domain.exits import ExitTerms
@@ -119,3 +123,35 @@ def test_holding_pays_costs_and_lives_through_its_falls() -> None:
 
 def test_default_strategy_is_listed() -> None:
     assert DEFAULT_STRATEGY in STRATEGIES
+
+
+@given(st.integers(0, 10_000))
+def test_evidence_of_a_fair_game_is_at_most_one_in_the_mean(seed: int) -> None:
+    tosses = np.random.default_rng(seed).choice([-1.0, 1.0], (200, 30))
+    both = np.concatenate((tosses, -tosses))
+
+    assert np.mean([evidence(each[:5], bound=1.0) for each in both]) < 1.5
+    assert evidence(np.empty(0), bound=1.0) == 1.0
+    assert evidence(np.full(60, 0.5), bound=1.0) > 1_000.0
+    assert evidence(np.full(60, -0.5), bound=1.0) < 0.5
+
+
+def test_later_challengers_need_more() -> None:
+    proof = Proof(days=90, trades=50, better=50.0, gaining=60.0)
+
+    assert [proof.is_enough(number) for number in (1, 2)] == [True, False]
+    assert not replace(proof, gaining=1.0).is_enough(1)  # losing less than the champion is not gaining
+
+
+def test_planted_edge_is_proposed_shadowed_and_promoted_and_noise_is_not() -> None:
+    planted = a_market(4, kind="planted")
+    plan = plan_of_strategy("CAPITULATION", interval_s=900, costs=CostModel())
+
+    steps = walk(plan, planted).steps
+
+    assert [each.step for each in steps[:2]] == [Step.PROPOSED, Step.PROMOTED]
+    assert (steps[1].parameter, steps[1].before, steps[1].after) == ("fall_min_bps", 600.0, 480.0)
+    assert steps[1].proof is not None
+    assert steps[1].proof.is_enough(1)
+    noise = a_market(4, kind="noise")
+    assert Step.PROMOTED not in {each.step for each in walk(plan, noise).steps}

@@ -27,8 +27,8 @@ from trading.domain.exits import (
     tick_up,
 )
 
-LEVELS = ExitLevels(take_profit=101.0, stop=99.5, trailing_bps=0.0, max_hold_s=600.0)
-TRAIL = ExitLevels(take_profit=150.0, stop=99.7, trailing_bps=30.0, max_hold_s=600.0)
+LEVELS = ExitLevels(take_profit=101.0, stop=99.5, trailing_bps=0.0, max_hold_s=600.0, ticks_per_unit=100.0)
+TRAIL = ExitLevels(take_profit=150.0, stop=99.7, trailing_bps=30.0, max_hold_s=600.0, ticks_per_unit=100.0)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ TRAIL = ExitLevels(take_profit=150.0, stop=99.7, trailing_bps=30.0, max_hold_s=6
         (LEVELS._replace(max_hold_s=0.0), 100.0, (100, 100.5, 99.9, 100.2), 9e9, NONE, 0.0),
         (TRAIL, 110.0, (110, 110, 109.6, 109.7), 60, TRAILING, 109.67),
         (TRAIL, 100.0, (100, 100.1, 99.4, 99.6), 60, TRAILING, 99.7),
-        (TRAIL, 100.0, (100, 105.0, 99.9, 104.0), 60, TRAILING, 104.685),
+        (TRAIL, 100.0, (100, 105.0, 99.9, 104.0), 60, TRAILING, 104.68),
         (TRAIL, 100.0, (100, 105.0, 99.9, 104.9), 60, NONE, 0.0),
     ],
 )

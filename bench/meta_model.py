@@ -1,0 +1,35 @@
+"""Does the gate of the model let luck through, and does it find what is there?
+
+    python -m bench meta_model
+
+The markets of `promotion`. Noise: whether a fall comes back is a coin that nothing tells of. Hinted: the
+volume of the fall tells. A model is trained and judged on a year of each, a hundred times.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from bench.promotion import INTERVAL_S, RUNS, a_market
+from intelligence.backtest import CostModel
+from intelligence.meta_labels import collect
+from intelligence.meta_model import judge, largest_move_bps
+from intelligence.plans import plan_of_strategy
+
+
+def measure(*, runs: int = RUNS) -> dict[str, Any]:
+    """Train on so many markets of each kind; give how many models were proven."""
+    begun = time.perf_counter()
+    found = {kind: sum(_is_proven(kind, seed) for seed in range(runs)) for kind in ("noise", "hinted")}
+    return {"runs": runs, "proven": found, "seconds": round(time.perf_counter() - begun)}
+
+
+def _is_proven(kind: str, seed: int) -> bool:
+    plan = plan_of_strategy("CAPITULATION", interval_s=INTERVAL_S, costs=CostModel())
+    examples = collect(plan, a_market(seed, kind=kind))
+    judged = judge(examples, embargo_s=int(plan.terms.max_hold_s), bound_bps=largest_move_bps(plan))
+    if judged is not None:
+        sys.stderr.write(f"{kind} {seed + 1}: {judged[1]}\n")
+    return judged is not None and judged[1].is_proven

@@ -1,0 +1,115 @@
+"""`manage.py tune [--worker W] [--mode off|advise|automatic] [--data DIR]`: one review of tuned workers.
+
+Without --data the candles come from the archive, which is filled first (governed). With --mode the mode of
+one worker is set, and nothing is reviewed. With --json one JSON object goes to standard output. Exit 1: a
+candle file is wrong, or the venue cannot be asked. Exit 2: a wrong option.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from intelligence import backfill, tuning
+from intelligence.backtest import CostModel, Market
+from intelligence.command_input import NOT_FINE, WRONG_USAGE, read_market
+from intelligence.models import TuningMode
+from intelligence.tuning import Subject
+from trading import history
+from trading.domain.ports import VenueError
+from trading.selectors.workers import resolve_universes
+
+NICENESS = 15  # orders go first on the same processor
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What a review said."""
+
+    worker_id: int
+    name: str
+    note: str
+
+
+class Command(BaseCommand):
+    """Review workers that may be tuned."""
+
+    help = "Reviews the parameters of workers: propose, shadow, replace by a sequential test, return."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        option = parser.add_argument
+        option("--worker", metavar="W", help="Id or name; default: all whose mode is not off")
+        option("--mode", choices=[each.value.lower() for each in TuningMode], help="Set it, review nothing")
+        option("--data", type=Path, metavar="DIR", help="Candle files instead of the archive")
+        option("--json", action="store_true", help="JSON alone on standard output")
+
+    def handle(self, **options: Any) -> None:
+        """Set a mode, or review and tell."""
+        now = history.now()
+        try:
+            chosen = [tuning.find_subject(options["worker"])] if options["worker"] else None
+        except tuning.NoSuchWorker as error:
+            raise CommandError(str(error), returncode=WRONG_USAGE) from None
+        if options["mode"]:
+            self._set_mode(chosen, TuningMode(options["mode"].upper()), now=now, as_json=options["json"])
+            return
+        os.nice(NICENESS)
+        subjects = chosen if chosen is not None else tuning.tuned_subjects()
+        bar = tqdm(subjects, desc="reviewing", file=sys.stderr, disable=None, leave=False)
+        reviewed = [_review(each, options["data"], now=now) for each in bar]
+        if options["json"]:
+            rows = [{"worker_id": each.worker_id, "name": each.name, "note": each.note} for each in reviewed]
+            self.stdout.write(json.dumps({"reviewed": rows}))
+        else:
+            lines = [f"{each.name}: {each.note}" for each in reviewed]
+            self.stdout.write("\n".join(lines) or "no worker may be tuned; see --mode")
+
+    def _set_mode(
+        self, chosen: list[Subject] | None, mode: TuningMode, *, now: datetime, as_json: bool
+    ) -> None:
+        if not chosen:
+            raise CommandError("--mode needs --worker", returncode=WRONG_USAGE)
+        tuning.set_mode(chosen[0].worker_id, mode, actor="command", now=now)
+        row = {"worker_id": chosen[0].worker_id, "mode": mode.value}
+        self.stdout.write(json.dumps(row) if as_json else f"tuning of {chosen[0].name} is {mode.label}")
+
+
+def _review(subject: Subject, data: Path | None, *, now: datetime) -> Reviewed:
+    try:
+        market = _market(subject, data, now=now)
+    except CommandError as error:
+        return Reviewed(subject.worker_id, subject.name, f"not reviewed: {error}")
+    note = tuning.review(subject, market, costs=CostModel(), now=now)
+    return Reviewed(subject.worker_id, subject.name, note)
+
+
+def _market(subject: Subject, data: Path | None, *, now: datetime) -> Market:
+    config = subject.config
+    symbols = sorted(resolve_universes({subject.worker_id: config}, now=now)[subject.worker_id])
+    since = now - timedelta(days=tuning.NEEDED_DAYS)
+    folder = data or history.archive()
+    if data is None:
+        try:
+            for symbol in symbols:
+                backfill.fill_from_venue(
+                    folder,
+                    symbol,
+                    config.interval,
+                    begin_ms=int(since.timestamp() * 1000),
+                    end_ms=int(now.timestamp() * 1000),
+                    fetch=lambda name, length, at: history.fetch_page(name, length, since=at),
+                )
+        except VenueError as error:
+            raise CommandError(f"the venue could not be asked: {error}", returncode=NOT_FINE) from None
+    return read_market(folder, interval=config.interval, symbols=symbols, since=since, until=now)

@@ -1,0 +1,104 @@
+"""Which symbols lose more than the rest beyond bad luck, and which markets are not normal. Pure.
+
+Called by intelligence.blacklisting. Three unlucky trades ban nobody: each trade of a symbol is a bet on
+"worse than the others, and losing"; a symbol is barred by evidence that one like the rest would reach, over
+all symbols together and however often one looks, with a chance of ALPHA.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from intelligence.sequential import evidence
+from trading.domain.signals import Candles
+
+ALPHA = 0.05  # chance that any symbol is barred although none is worse than the rest
+LEAST_TRADES = 15
+LEAST_OTHERS = 15
+GAP_SHARE = 0.05  # of missing candles
+MOVE_RATIO, MOVE_BPS = 12.0, 800.0  # of the last hour's range against the usual one
+RECENT_ROWS, LEAST_ROWS = 60, 300
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedReturn:
+    """What one closed trade made, in bps of what it cost, after fees."""
+
+    symbol: str
+    closed_at: datetime
+    bps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why a symbol is to be barred; evidence at least `needed` is enough."""
+
+    symbol: str
+    reason: str
+    trades: int
+    mean_bps: float | None
+    others_bps: float | None
+    evidence: float
+    needed: float
+
+
+def poor_performers(
+    trades: Sequence[ClosedReturn], *, ignore_before: Mapping[str, datetime] | None = None
+) -> list[Finding]:
+    """Give the symbols whose trades were worse than those of the others, and lost money.
+
+    Args:
+        trades: Of all symbols, in any order.
+        ignore_before: By symbol: older trades of it do not count, say because an operator lifted its bar.
+    """
+    by_symbol: dict[str, list[ClosedReturn]] = defaultdict(list)
+    for trade in sorted(trades, key=lambda each: each.closed_at):
+        since = (ignore_before or {}).get(trade.symbol)
+        if since is None or trade.closed_at > since:
+            by_symbol[trade.symbol].append(trade)
+    needed = len(by_symbol) / ALPHA
+    found = []
+    for symbol, own in by_symbol.items():
+        others = np.array([each.bps for name, part in by_symbol.items() if name != symbol for each in part])
+        returns = np.array([each.bps for each in own])
+        if len(returns) < LEAST_TRADES or len(others) < LEAST_OTHERS:
+            continue
+        reference = float(others.mean())
+        bound = float(np.abs(np.concatenate((returns, others))).max()) + abs(reference)
+        if bound == 0.0:
+            continue
+        worse = evidence(reference - returns, bound=bound)
+        losing = evidence(-returns, bound=bound)
+        if min(worse, losing) >= needed:
+            mean = float(returns.mean())
+            found.append(Finding(symbol, "LOSES", len(returns), mean, reference, min(worse, losing), needed))
+    return found
+
+
+def odd_market(symbol: str, candles: Candles) -> Finding | None:
+    """Say what is not normal about the newest candles of a symbol; None while too few are known.
+
+    CANDLE_GAPS: more than GAP_SHARE of the minutes are missing. ABNORMAL_MOVE: the last hour's range is
+    MOVE_RATIO times the usual hour's, and at least MOVE_BPS.
+    """
+    if len(candles) < LEAST_ROWS:
+        return None
+    spanned = int(candles.open_ms[-1] - candles.open_ms[0]) // (candles.interval_s * 1000) + 1
+    share = 1.0 - len(candles) / spanned
+    if share > GAP_SHARE:
+        return Finding(symbol, "CANDLE_GAPS", 0, None, None, share, GAP_SHARE)
+    hours = len(candles) // RECENT_ROWS
+    tail = candles.tail(hours * RECENT_ROWS)
+    high, low = (column.reshape(hours, RECENT_ROWS) for column in (tail.high, tail.low))
+    ranges = (high.max(axis=1) / low.min(axis=1) - 1.0) * 1e4
+    usual = float(np.median(ranges[:-1]))
+    if ranges[-1] >= MOVE_BPS and ranges[-1] >= MOVE_RATIO * usual:
+        return Finding(
+            symbol, "ABNORMAL_MOVE", 0, float(ranges[-1]), usual, float(ranges[-1]), MOVE_RATIO * usual
+        )
+    return None

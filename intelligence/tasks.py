@@ -1,0 +1,44 @@
+"""Celery shells of learning: each runs its command in a process of its own, whose memory goes with it.
+
+The worker that runs a task loads none of the analysis libraries.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+from celery import shared_task
+from django.conf import settings
+
+from intelligence.models import Tuning, TuningMode
+
+log = logging.getLogger(__name__)
+
+LIMIT_S = 3_600
+
+
+@shared_task(name="intelligence.tune")
+def tune() -> None:
+    """Review the workers that may be tuned, if there are any."""
+    if Tuning.objects.exclude(mode=TuningMode.OFF).exists():
+        _run("tune")
+
+
+@shared_task(name="intelligence.screen")
+def screen() -> None:
+    """Bar symbols that lose beyond bad luck, and markets that are not normal."""
+    _run("screen")
+
+
+def _run(command: str) -> None:
+    """Run a command of ours; what it says on standard error is in its own log."""
+    program = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, "--json"]
+    done = subprocess.run(  # noqa: S603 -- our own command
+        program, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    if done.returncode:
+        log.error("learning.failed", extra={"command": command, "error": done.stderr[-500:]})
+        return
+    log.info("learning.done", extra={"command": command, "answer": done.stdout[-2_000:]})

@@ -1,0 +1,146 @@
+"""Tuning of a worker: off, advise, automatic; each step with its journal row; back when it is worse."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from bench.promotion import a_market
+from intelligence import tuning
+from intelligence.backtest import CostModel, Market
+from intelligence.models import Challenge, ChallengeState, Tuning, TuningMode
+from intelligence.tuning import find_subject, review, set_mode
+from tests.support.builders import a_config
+from trading.domain.strategy import get_strategy
+from trading.domain.universe import Universe
+from trading.models import JournalEntry, Worker
+from trading.services import workers
+
+pytestmark = pytest.mark.django_db
+COSTS = CostModel()
+
+
+@pytest.fixture(scope="module")
+def planted() -> Market:
+    return a_market(4, kind="planted")
+
+
+@pytest.fixture
+def worker(now: datetime) -> Worker:
+    config = a_config(
+        strategy="CAPITULATION",
+        parameters=get_strategy("CAPITULATION").defaults(),
+        interval="15m",
+        universe=Universe(symbols=("AUSDT", "BUSDT", "CUSDT")),
+        trade_notional=Decimal(1_000),
+        budget=Decimal(10_000),
+        max_open_trades=10,
+        take_profit_bps=300,
+        stop_loss_bps=500,
+        max_hold_s=72 * 3600,
+    )
+    return workers.create_worker("deep", config, actor="operator", now=now)
+
+
+def day(market: Market, number: int) -> datetime:
+    return datetime.fromtimestamp(int(market.arrays.open_s[0]), tz=UTC) + timedelta(days=number)
+
+
+def reviewed(worker: Worker, market: Market, *days: int) -> list[str]:
+    return [
+        review(find_subject(str(worker.pk)), market, costs=COSTS, now=day(market, number)) for number in days
+    ]
+
+
+def parameter(worker: Worker) -> float:
+    return float(find_subject(str(worker.pk)).config.parameters["fall_min_bps"])
+
+
+def test_automatic_worker_takes_over_what_was_proven_and_says_why(worker: Worker, planted: Market) -> None:
+    set_mode(worker.pk, TuningMode.AUTOMATIC, actor="operator", now=day(planted, 0))
+
+    notes = reviewed(worker, planted, 60, 70, 160, 170)
+
+    assert "goes into shadow" in notes[0]
+    assert notes[1].startswith("in shadow")
+    assert notes[2].startswith("promoted")
+    assert parameter(worker) == 480.0
+    entry = JournalEntry.objects.get(action="worker.changed")
+    assert (entry.actor, "evidence" in entry.reason) == ("tuning", True)
+    assert Challenge.objects.get().evidence["shadow"]["better"] > 20
+
+
+def test_advice_changes_nothing(worker: Worker, planted: Market) -> None:
+    set_mode(worker.pk, TuningMode.ADVISE, actor="operator", now=day(planted, 0))
+
+    notes = reviewed(worker, planted, 60, 160)
+
+    assert notes[1].startswith("advised")
+    assert parameter(worker) == 600.0
+    assert Challenge.objects.get().state == ChallengeState.ADVISED
+
+
+def test_what_turns_out_worse_goes_back_by_itself(worker: Worker, planted: Market) -> None:
+    set_mode(worker.pk, TuningMode.AUTOMATIC, actor="operator", now=day(planted, 0))
+    reviewed(worker, planted, 60, 160)
+    Challenge.objects.update(before={**Challenge.objects.get().before, "fall_min_bps": 300.0})
+
+    note = reviewed(worker, planted, 330)[0]
+
+    assert note.startswith("returned")
+    assert parameter(worker) == 300.0
+    assert Challenge.objects.get().state == ChallengeState.RETURNED
+
+
+def test_operators_change_ends_the_challenge(worker: Worker, planted: Market, now: datetime) -> None:
+    reviewed(worker, planted, 60)
+    config = find_subject("deep").config
+    other = replace(config, parameters={**config.parameters, "rejection": 0.6})
+    workers.change_config(worker.pk, other, actor="operator", now=now)
+
+    reviewed(worker, planted, 70)
+
+    assert Challenge.objects.order_by("pk").first().state == ChallengeState.OVERTAKEN  # type: ignore[union-attr]  # there is one
+
+
+def test_command_sets_a_mode_and_names_unknown_workers(worker: Worker) -> None:
+    out = StringIO()
+    call_command("tune", "--worker", "deep", "--mode", "advise", "--json", stdout=out)
+
+    assert json.loads(out.getvalue()) == {"worker_id": worker.pk, "mode": "ADVISE"}
+    assert [each.name for each in tuning.tuned_subjects()] == ["deep"]
+    with pytest.raises(CommandError, match=r"no worker 77; there are \d+ deep"):
+        call_command("tune", "--worker", "77")
+
+
+def test_pages_of_the_admin_show_modes_and_challenges(
+    worker: Worker, planted: Market, admin_client: Client
+) -> None:
+    reviewed(worker, planted, 60)
+    row = Tuning.objects.get()
+
+    admin_client.post(f"/admin/intelligence/tuning/{row.pk}/change/", {"mode": "ADVISE"})
+
+    row.refresh_from_db()
+    assert row.mode == TuningMode.ADVISE
+    assert JournalEntry.objects.filter(action="worker.tuning", actor="admin").exists()
+    page = admin_client.get("/admin/intelligence/challenge/").content.decode()
+    assert "fall_min_bps: 600.0 → 480.0" in page
+
+
+def test_neighbours_are_not_compared_again_on_nearly_the_same_days(worker: Worker, planted: Market) -> None:
+    notes = reviewed(worker, planted, 10, 20)
+
+    assert notes[0].startswith("no neighbour is better")
+    assert notes[1].startswith("neighbours are compared again after")
+    tried = Tuning.objects.get().tried
+    assert tried == 8  # each of four limits up and down, once
+    reviewed(worker, planted, 25)
+    assert Tuning.objects.get().tried == 2 * tried
