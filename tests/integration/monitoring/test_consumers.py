@@ -142,7 +142,7 @@ async def test_a_page_that_answers_no_more_is_sent_nothing_until_it_does(
     await page.disconnect()
 
 
-async def test_pages_that_ask_together_are_answered_by_one_reading() -> None:
+async def test_pages_that_ask_together_are_answered_by_one_reading(user: User) -> None:
     readings: list[int] = []
 
     def read() -> dict[str, int]:
