@@ -67,9 +67,11 @@ def gaps(facts: Facts) -> list[Gap]:
         fills[fill["orderId"]].append(fill)
     now_ms = max((int(order["updateTime"]) for order in facts.venue["orders"]), default=0)
     found: list[Gap] = []
+    account = _account(facts)
     for key, group in orders.items():
         if facts.has_true_times(group):
-            found += _gaps_of(key, group, fills, now_ms=now_ms)
+            base = spec_of(str(group[0]["symbol"])).base
+            found += _gaps_of(key, group, fills, account.get(base, []), now_ms=now_ms)
     return found
 
 
@@ -86,14 +88,42 @@ def outside(gap: Gap, blocked: Iterable[Window]) -> float:
     return left + max(gap.ends_s - moment, 0.0)
 
 
+def _account(facts: Facts) -> dict[str, list[tuple[int, Decimal]]]:
+    """Give what the account holds of each base asset after each fill, ours and foreign, as (ms, total).
+
+    Deposits count from the beginning and withdrawals never: their moments are not known, and so no gap is
+    explained by coins that may have been there.
+    """
+    totals: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for name in ("initial_balances", "adjustments"):
+        for asset, amount in facts.venue.get(name, {}).items():
+            totals[asset] += max(Decimal(amount), ZERO)
+    found: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
+    for fill in sorted(facts.venue["fills"], key=lambda each: int(each["time"])):
+        base = spec_of(str(fill["symbol"])).base
+        totals[base] += Decimal(fill["qty"]) * (1 if fill["side"] == "BUY" else -1)
+        totals[fill["commissionAsset"]] -= Decimal(fill["commission"])
+        found[base].append((int(fill["time"]), totals[base]))
+    return found
+
+
 def _key(order: Mapping[str, Any]) -> str:
     return first_id(order).split("-")[1]
 
 
 def _gaps_of(
-    key: str, orders: list[dict[str, Any]], fills: Mapping[int, list[dict[str, Any]]], *, now_ms: int
+    key: str,
+    orders: list[dict[str, Any]],
+    fills: Mapping[int, list[dict[str, Any]]],
+    account: list[tuple[int, Decimal]],
+    *,
+    now_ms: int,
 ) -> list[Gap]:
-    """Walk through the moments at which something changed; the state after the last change of one counts."""
+    """Walk through the moments at which something changed; the state after the last change of one counts.
+
+    Args:
+        account: What the account holds of the base asset. What others took is held by no trade any more.
+    """
     changes: dict[int, list[tuple[Decimal, Decimal]]] = defaultdict(list)
     symbol, price = str(orders[0]["symbol"]), ZERO
     base = spec_of(symbol).base
@@ -110,9 +140,13 @@ def _gaps_of(
     held = covered = ZERO
     since_ms: int | None = None
     found = []
+    there = dict(account)  # after the last fill of a moment
+    for moment_ms in there:
+        changes[moment_ms] += []
     for moment_ms in sorted(changes):
         held += sum((change[0] for change in changes[moment_ms]), ZERO)
         covered += sum((change[1] for change in changes[moment_ms]), ZERO)
+        held = min(held, max(there.get(moment_ms, held), ZERO)) if held > ZERO else held
         # What no order could carry beside the stop, say after a fee that fell, is not a hole in it.
         is_bare = _needed(symbol, held - covered, price) > ZERO
         if is_bare and since_ms is None:

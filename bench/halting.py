@@ -1,7 +1,7 @@
 """`python -m bench.halting`: bad health halts the real stack; a rollback brings the last stable state back.
 
 A day of health is written into the database, so that the configuration in force is marked stable by the
-product itself. Then the configuration is changed, money is withdrawn while the executions process is dead,
+product itself. Then the configuration is changed, money is withdrawn while nobody hears the account,
 and the ledger differs: health falls to 60 and stays there. Measured: seconds from the first bad round (less
 the set time) to HALTED, entries after that, what the venue still protects, what the incident holds, and how
 long `manage.py rollback` takes. Prints one JSON object; exit 1 where a bar is missed.
@@ -93,9 +93,9 @@ def _prove(stack: Stack) -> None:
 
 
 def _halt(stack: Stack, receiver: Receiver) -> dict[str, Any]:
-    pid = find_process(stack, "executions")
+    pid = find_process(stack, "feed")
     if pid is None:
-        raise SystemExit("no process executions")
+        raise SystemExit("no process feed")
     os.kill(pid, signal.SIGKILL)
     stack.tell_venue("/paper/control", {"withdraw": {"asset": "USDT", "amount": "100"}})
 

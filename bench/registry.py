@@ -30,6 +30,7 @@ from bench import (
     stream_cost,
     stream_load,
     stream_uptime,
+    surface,
     tuned_latency,
     turns,
 )
@@ -60,6 +61,7 @@ MEASUREMENTS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "polling": lambda _: polling.measure(),
     "memory": lambda options: memory.measure(**options.given("minutes")),
     "stored": lambda options: stored.measure(sizes=stored.SIZES if options.full else stored.SHORT_SIZES),
+    "surface": lambda _: surface.measure(),
     "kills": lambda _: kills.measure(),
     "kill_switch": lambda _: kill_switch.measure(),
     "protection": lambda _: protection.measure(),

@@ -38,6 +38,7 @@ NOT_HANDED_ON = (
     "SECRET_KEY",
     "CELERY_SKIP_CHECKS",
 )
+NO_SETTINGS: Mapping[str, str] = {}
 # Below the ports that the system hands out by itself: a server that starts again finds its own still free.
 PORTS = (10_000, 32_000)
 
@@ -52,6 +53,8 @@ class Stack:
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
     ready_s: float
+    # Where the database is not the file of its home.
+    reader: Callable[[str, tuple[object, ...]], list[tuple[Any, ...]]] | None = None
 
     def manage(self, *arguments: str) -> str:
         """Run a command of the product and give its standard output; a failure stops the bench."""
@@ -89,9 +92,16 @@ class Stack:
             raise SystemExit(f"{method} {path} {body!r}: {error.read().decode()}") from error
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Read from the product's database."""
+        """Read from the product's database; values stand for question marks."""
+        if self.reader is not None:
+            return self.reader(query, values)
         with closing(sqlite3.connect(self.home / "fastcycle.sqlite3", timeout=20)) as database:
             return list(database.execute(query, values))
+
+    def write(self, statement: str, *values: object) -> None:
+        """Write into the product's database what cannot be provoked in time."""
+        with closing(sqlite3.connect(self.home / "fastcycle.sqlite3", timeout=20)) as database, database:
+            database.execute(statement, values)
 
     def create_worker(self, name: str, *options: str) -> None:
         """Make and start a worker."""
@@ -135,6 +145,12 @@ def free_port() -> int:
             return port
 
 
+def environment_of(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a stack in this home: nothing of ours that configures another one."""
+    handed_on = {name: value for name, value in os.environ.items() if not name.startswith(NOT_HANDED_ON)}
+    return {**handed_on, "FASTCYCLE_HOME": str(home), **settings}
+
+
 @contextmanager
 def running(*options: str) -> Iterator[Stack]:
     """Run `manage.py up` on a home of its own until the block ends."""
@@ -143,14 +159,10 @@ def running(*options: str) -> Iterator[Stack]:
 
 
 @contextmanager
-def start(home: Path, *options: str) -> Iterator[Stack]:
-    """Run `manage.py up` on this home until the block ends, then stop it."""
+def start(home: Path, *options: str, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[Stack]:
+    """Run `manage.py up` on this home, with these settings, until the block ends, then stop it."""
     port, paper_port = free_port(), free_port()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(NOT_HANDED_ON)},
-        "FASTCYCLE_HOME": str(home),
-        "PAPER_PORT": str(paper_port),
-    }
+    environment = environment_of(home, {"PAPER_PORT": str(paper_port), **settings})
     began = time.monotonic()
     command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(port), *options]
     said = home / "said.txt"

@@ -10,7 +10,6 @@ import hashlib
 import os
 import sys
 import tempfile
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +18,7 @@ import dj_database_url
 from django.urls import reverse_lazy
 
 from fastcycle import env, logs, venue
+from fastcycle.palette import PRIMARY
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = Path(os.environ.get("FASTCYCLE_ENV_FILE") or BASE_DIR / ".env")
@@ -46,6 +46,10 @@ API_REQUESTS_1M = env.whole_number("API_REQUESTS_PER_MINUTE", default=600, low=6
 
 # ---------------------------------------------------------------------------------------------- Django
 
+# After the environment is read: logins, sessions, TLS, and which names the site answers to.
+from fastcycle.security import *  # noqa: E402, F403 -- a section of these settings, in a file of its own
+from fastcycle.security import SECRET_FILE_NAMES  # noqa: E402 -- see above
+
 SECRET_KEY = env.kept_secret("SECRET_KEY", path=SECRETS_DIR / "secret_key")
 # Files that hold a secret of this installation; the start-up checks look who may read them.
 SECRET_FILES = [
@@ -53,25 +57,13 @@ SECRET_FILES = [
     for path in (
         ENV_FILE,
         *sorted(SECRETS_DIR.glob("*")),
-        *(
-            Path(env.text(name))
-            for name in (
-                "SECRET_KEY_FILE",
-                "DATABASE_URL_FILE",
-                "BINANCE_API_KEY_FILE",
-                "BINANCE_API_SECRET_FILE",
-            )
-            if env.text(name)
-        ),
+        *(Path(env.text(name)) for name in SECRET_FILE_NAMES if env.text(name)),
         Path(env.text("BINANCE_PRIVATE_KEY_FILE")),
     )
     if path.is_file()
 ]
 DEBUG = False
 PORT = env.whole_number("PORT", default=8000, low=1, high=65535)
-HOST = env.text("HOST", "127.0.0.1")
-ALLOWED_HOSTS = [host for host in env.text("ALLOWED_HOSTS", "*").split(",") if host]
-CSRF_TRUSTED_ORIGINS = [origin for origin in env.text("TRUSTED_ORIGINS").split(",") if origin]
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
@@ -124,49 +116,6 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     }
 ]
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
-# Five wrong passwords for a name from an address close this door for a quarter of an hour.
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_RESET_ON_SUCCESS = True
-AXES_COOLOFF_MESSAGE = (
-    "Too many wrong passwords. Try again in 15 minutes; manage.py axes_reset opens at once."
-)
-AXES_DISABLE_ACCESS_LOG = True
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
-OTP_TOTP_ISSUER = "Fast-Cycle"
-OTP_ADMIN_HIDE_SENSITIVE_DATA = True
-# Whoever may see rows may export them, and nobody else; blacklists and workers are added by import.
-IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
-IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
-]
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "/"
-# Hours after a login until the next one is asked for.
-SESSION_COOKIE_AGE = env.whole_number("SESSION_HOURS", default=7 * 24, low=1, high=30 * 24) * 3600
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# Behind a proxy that speaks TLS the site answers, and cookies travel, only there; on a laptop there is none.
-BEHIND_TLS = env.is_yes("BEHIND_TLS")
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
-# Asked for from inside, past the proxy.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
-SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_TLS else 0
-# Other names under the site's domain, and the browsers' built-in lists, are not ours to decide about.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-if not BEHIND_TLS and HOST in ("127.0.0.1", "::1", "localhost"):
-    # Nothing leaves the machine, so there is nothing to encrypt; trading.W002 speaks up elsewhere.
-    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -191,22 +140,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/",
     "SITE_SYMBOL": "autorenew",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/monitoring/icon.svg"}],
+    "STYLES": ["/static/monitoring/admin.css"],
     # The dashboard's colour, in steps that keep white on 600 and 500 on dark readable (WCAG AA).
-    "COLORS": {
-        "primary": {
-            "50": "#f0fdfa",
-            "100": "#ccfbf1",
-            "200": "#99f6e4",
-            "300": "#5eead4",
-            "400": "#2dd4bf",
-            "500": "#14b8a6",
-            "600": "#0f766e",
-            "700": "#115e59",
-            "800": "#134e4a",
-            "900": "#0f3d3a",
-            "950": "#042f2e",
-        }
-    },
+    "COLORS": {"primary": PRIMARY},
     "SHOW_HISTORY": False,
     "LOGIN": {"form": "fastcycle.login.LoginForm"},
     "SHOW_VIEW_ON_SITE": False,
@@ -220,6 +156,7 @@ UNFOLD: dict[str, Any] = {
                     # Every path begins with its link, so it says itself when it is the page shown.
                     {"title": "Dashboard", "icon": "monitoring", "link": "/", "active": _is_dashboard},
                     {"title": "Why", "icon": "help", "link": "/why/"},
+                    {"title": "Analysis", "icon": "query_stats", "link": "/analysis/"},
                     _link("Workers", "precision_manufacturing", "trading_worker"),
                     _link("Trades", "swap_vert", "trading_trade"),
                     _link("Orders", "receipt_long", "trading_order"),

@@ -38,6 +38,7 @@ _TRADER = f"{rules.PROCESS_MISSING.code}:trader"
 _REDIS = rules.REDIS_SILENT.code
 _DATABASE = (rules.DATABASE_SILENT.code, rules.DATABASE_READ_ONLY.code)
 _VENUE = rules.VENUE_DOWN.code
+_BLOCKED = rules.VENUE_BLOCKED.code
 
 KINDS: dict[str, AlertKind] = {
     rules.UNPROTECTED.code: AlertKind(
@@ -70,7 +71,7 @@ KINDS: dict[str, AlertKind] = {
         causes=(_REDIS,),
         hold_s=0.5,
     ),
-    rules.VENUE_BLOCKED.code: AlertKind(
+    _BLOCKED: AlertKind(
         AlertLevel.CRITICAL,
         "Wait: every process does. Find out what else uses this address or key; a second time means a ban.",
         causes=(_REDIS,),
@@ -79,28 +80,28 @@ KINDS: dict[str, AlertKind] = {
     rules.BREAKER_OPEN.code: AlertKind(
         AlertLevel.WARNING,
         "Look at the last errors of the venue in trader.log; the breaker tries again by itself.",
-        causes=(_REDIS, _VENUE, rules.VENUE_BLOCKED.code),
+        causes=(_REDIS, _VENUE, _BLOCKED),
     ),
     rules.FEED_DOWN.code: AlertKind(
         AlertLevel.CRITICAL,
         "Look at feed.log. Nothing is entered without prices; the feed reconnects by itself.",
-        causes=(_REDIS, _VENUE, _FEED),
+        causes=(_REDIS, _VENUE, _BLOCKED, _FEED),
     ),
     rules.PRICE_AGE.code: AlertKind(
         AlertLevel.CRITICAL,
         "Look at feed.log: the socket is open and silent. It is replaced by itself within 20 s.",
-        causes=(_REDIS, _VENUE, _FEED, rules.FEED_DOWN.code),
+        causes=(_REDIS, _VENUE, _BLOCKED, _FEED, rules.FEED_DOWN.code),
         hold_s=0.0,
     ),
     rules.USER_STREAM_DOWN.code: AlertKind(
         AlertLevel.CRITICAL,
         "Look at feed.log: keys, clock, network. Nothing is entered meanwhile; a reconcile follows.",
-        causes=(_REDIS, _VENUE, _EXECUTIONS),
+        causes=(_REDIS, _VENUE, _BLOCKED, _FEED, _EXECUTIONS),
     ),
     rules.USER_STREAM_AGE.code: AlertKind(
         AlertLevel.CRITICAL,
         "Look at feed.log: the socket is open and silent. It is replaced by itself within 20 s.",
-        causes=(_REDIS, _VENUE, _EXECUTIONS, rules.USER_STREAM_DOWN.code),
+        causes=(_REDIS, _VENUE, _BLOCKED, _FEED, _EXECUTIONS, rules.USER_STREAM_DOWN.code),
         hold_s=0.0,
     ),
     rules.LEDGER_DIFFERS.code: AlertKind(
@@ -111,7 +112,7 @@ KINDS: dict[str, AlertKind] = {
     rules.ORDERS_UNKNOWN.code: AlertKind(
         AlertLevel.WARNING,
         "Nothing yet: the watchdog asks the venue until it is certain. After ten minutes look at the orders.",
-        causes=(_VENUE, rules.VENUE_BLOCKED.code),
+        causes=(_VENUE, _BLOCKED),
         hold_s=0.0,
     ),
     rules.POSITION_MISSING.code: AlertKind(
@@ -136,12 +137,12 @@ KINDS: dict[str, AlertKind] = {
     rules.ERROR_RATIO.code: AlertKind(
         AlertLevel.WARNING,
         "Look at the venue's answers in trader.log.",
-        causes=(_REDIS, _VENUE, rules.VENUE_BLOCKED.code, rules.BREAKER_OPEN.code, rules.CLOCK_SKEW.code),
+        causes=(_REDIS, _VENUE, _BLOCKED, rules.BREAKER_OPEN.code, rules.CLOCK_SKEW.code),
     ),
     rules.RECONCILE_AGE.code: AlertKind(
         AlertLevel.WARNING,
         "Run manage.py reconcile and read what it says.",
-        causes=(_REDIS, _VENUE, _TRADER, rules.QUEUE_LAG.code, rules.VENUE_BLOCKED.code, *_DATABASE),
+        causes=(_REDIS, _VENUE, _TRADER, rules.QUEUE_LAG.code, _BLOCKED, *_DATABASE),
     ),
     rules.QUEUE_LAG.code: AlertKind(
         AlertLevel.CRITICAL,

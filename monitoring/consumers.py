@@ -1,18 +1,20 @@
 """The dashboard's WebSocket: a snapshot first, then numbered events, prices and the live part.
 
-One consumer per open page. It only listens to `trading.events` and reads; the only thing that a page may
-ask for is a fresh snapshot. Acts go through trading's own pages.
+One consumer per open page. It only listens to `trading.events` and reads. A page may ask for a fresh snapshot
+and says that it heard each live part; one that does not for some seconds (asleep, or on a slow line) is sent
+nothing more until it does, and a snapshot then: nothing is kept for it. Acts go through trading's own pages.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth import get_user_model
@@ -26,6 +28,10 @@ log = logging.getLogger(__name__)
 LIVE_EVERY_S = 1.0
 # A page that finds a gap asks again; more often than this it would only hurt itself.
 SNAPSHOT_EVERY_S = 0.5
+# What was read so lately serves every page that asks: fifty pages cost the database what one does.
+SHARED_S = 0.25
+# Live parts that a page may leave unanswered before it is sent nothing more.
+UNANSWERED = 4
 # A page stays open for days: whoever logged out, or lost the role, is sent away within this time.
 CHECK_EVERY_S = 5.0
 NOT_LOGGED_IN = 4401
@@ -42,6 +48,8 @@ class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes 
         """Accept an operator of this site and send the snapshot; others learn why by the close code."""
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
+        self._unanswered = 0
+        self._is_behind = False
         await self.accept()
         if not _is_same_origin(self.scope):
             await self.close(WRONG_ORIGIN)
@@ -60,25 +68,34 @@ class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes 
             self._task.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Note that the page wants a fresh snapshot; anything else is ignored."""
-        if text_data == "snapshot":
+        """Note that the page wants a fresh snapshot, or heard the live part; anything else is ignored."""
+        if text_data == "heard":
+            self._unanswered = 0
+            if self._is_behind:
+                self._asked.set()
+        elif text_data == "snapshot":
             self._asked.set()
 
     async def fc_events(self, message: dict[str, Any]) -> None:
         """Pass numbered events on; the page leaves out those that its snapshot already contains."""
-        if self._task is not None:
-            await self._send("events", message["events"])
+        await self._pass_on("events", message["events"])
 
     async def fc_prices(self, message: dict[str, Any]) -> None:
         """Pass prices on."""
-        if self._task is not None:
-            await self._send("prices", message["prices"])
+        await self._pass_on("prices", message["prices"])
 
-    async def _send(self, kind: str, data: Any) -> None:
-        await self.send(text_data=json.dumps({"type": kind, "data": data}, separators=(",", ":")))
+    async def _pass_on(self, kind: str, data: Any) -> None:
+        if self._task is None:
+            return
+        if self._unanswered > UNANSWERED:
+            self._is_behind = True
+        else:
+            await self.send(text_data=_text(kind, data))
 
     async def _send_snapshot(self) -> None:
-        await self._send("snapshot", await database_sync_to_async(_build_snapshot)())
+        self._is_behind = False
+        # Never shared: it must have begun after this page joined the group, or an event could be lost.
+        await self.send(text_data=_text("snapshot", await database_sync_to_async(_build_snapshot)()))
 
     async def _tell_forever(self) -> None:
         """Send the live part every second, and a snapshot whenever the page asked for one."""
@@ -98,11 +115,43 @@ class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes 
         try:
             await asyncio.wait_for(self._asked.wait(), LIVE_EVERY_S)
         except TimeoutError:
-            await self._send("live", await database_sync_to_async(_build_live)())
+            if self._unanswered <= UNANSWERED:
+                self._unanswered += 1
+                await self.send(text_data=await _lives.read())
             return
         self._asked.clear()
         await self._send_snapshot()
         await asyncio.sleep(SNAPSHOT_EVERY_S)
+
+
+class Shared:
+    """One reading for all pages that ask within SHARED_S, as the text that they are sent."""
+
+    def __init__(self, kind: str, build: Callable[[], Mapping[str, Any]]) -> None:
+        self._kind = kind
+        self._build = build
+        self._reading: asyncio.Task[str] | None = None
+        self._begun_s = 0.0
+
+    async def read(self) -> str:
+        """Give the newest reading; a failed one fails for all who wait for it, and the next is made anew."""
+        now_s = time.monotonic()
+        reading = self._reading
+        if (
+            reading is None
+            or now_s - self._begun_s > SHARED_S
+            or reading.get_loop() is not asyncio.get_running_loop()
+        ):
+            self._begun_s = now_s
+            reading = self._reading = asyncio.create_task(self._make())
+        return await asyncio.shield(reading)
+
+    async def _make(self) -> str:
+        return _text(self._kind, await database_sync_to_async(self._build)())
+
+
+def _text(kind: str, data: Any) -> str:
+    return orjson.dumps({"type": kind, "data": data}, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _build_snapshot() -> snapshot.Snapshot:
@@ -112,6 +161,9 @@ def _build_snapshot() -> snapshot.Snapshot:
 def _build_live() -> snapshot.Live:
     now = live.utc_now()
     return snapshot.build_live(now=now, reading=live.read(now=now))
+
+
+_lives = Shared("live", _build_live)
 
 
 def _may_look(scope: dict[str, Any]) -> bool:

@@ -55,18 +55,21 @@ class Machine:
 
     def follow(self, reading: LiveReading) -> frozenset[str]:
         """Note who runs; give the roles that died since the last round, though another runs by now."""
-        died = set()
+        died, gone = set(), set()
         with self._lock:
             self._reading = reading
             self._cache.add(reading.cache, now_s=time.monotonic())
             for process in reading.processes:
                 if process.host != self._host:
                     continue
-                if self._pids.get(process.name, process.pid) != process.pid:
-                    self._restarts.append(self._clock())
-                    self._trend = Trend()
+                before = self._pids.get(process.name, process.pid)
+                if before != process.pid:
+                    gone.add(before)  # two roles may have lived in it
                     died.add(process.name)
                 self._pids[process.name] = process.pid
+            if gone:
+                self._restarts.extend([self._clock()] * len(gone))
+                self._trend = Trend()
         return frozenset(died)
 
     def read(self) -> HouseInputs:

@@ -25,7 +25,7 @@ from django.db import connection, connections
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from monitoring.rules import BEAT_LATE_S
+from monitoring.rules import BEAT_LATE_S, GUEST_LATE_S, HOSTS
 from monitoring.snapshot import StoredInputs, read_stored
 from trading.selectors import live
 from trading.selectors.live import LiveReading, ProcessStatus
@@ -155,10 +155,16 @@ def look_at_database(*, now: datetime) -> StoredInputs:
 
 def running_processes(reading: LiveReading, *, host: str) -> dict[str, ProcessStatus]:
     """Give the roles that surely run: a fresh heartbeat and, on this machine, a process behind it."""
+    pids = {process.name: process.pid for process in reading.processes}
+
+    def limit_s(process: ProcessStatus) -> float:
+        is_guest = pids.get(HOSTS.get(process.name, "")) == process.pid
+        return GUEST_LATE_S if is_guest else BEAT_LATE_S
+
     return {
         process.name: process
         for process in reading.processes
-        if process.beat_age_ms <= BEAT_LATE_S * 1000
+        if process.beat_age_ms <= limit_s(process) * 1000
         and (process.host != host or psutil.pid_exists(process.pid))
     }
 

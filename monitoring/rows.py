@@ -162,6 +162,11 @@ def open_alerts() -> list[Watched]:
     ]
 
 
+def newest_open(limit: int) -> list[Alert]:
+    """Give the newest alerts that are not over, critical ones first."""
+    return list(Alert.objects.filter(resolved_at__isnull=True).order_by("level", "-opened_at")[:limit])
+
+
 def take_over_deliveries(node: str, *, now: datetime) -> list[tuple[Message, str]]:
     """Claim the messages that a node of this machine, or one that died long ago, left unsent."""
     host = node.rpartition(":")[0]

@@ -19,6 +19,10 @@ VITAL_PROCESSES = ("feed", "executions", "trader")
 OTHER_PROCESSES = ("beat", "web")
 # What a heartbeat that comes every two seconds may be late on a busy machine.
 BEAT_LATE_S = 4.0
+# Roles that may live in another's process: where both fall silent, the process is named and not the guest,
+# whose heartbeat may be seen to be late a moment earlier.
+HOSTS = {"beat": "trader", "executions": "feed"}
+GUEST_LATE_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +283,7 @@ def _ledger_losses(found: ReconcileInputs | None) -> Iterator[Loss]:
 
 def _process_losses(running: frozenset[str]) -> Iterator[Loss]:
     for name in (*VITAL_PROCESSES, *OTHER_PROCESSES):
-        # The clock has nobody to publish for where the trader is away; often it lives in its process.
-        if name == "beat" and "trader" not in running:
+        if name in HOSTS and HOSTS[name] not in running:
             continue
         if name not in running:
             fixed = PROCESS_MISSING if name in VITAL_PROCESSES else HELPER_MISSING

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypedDict
 
-from monitoring import live, rules
+from monitoring import live, rows, rules
+from monitoring.models import Alert
 from trading import events
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms
@@ -21,6 +22,7 @@ from trading.selectors.live import LiveReading, StreamStatus, WhyNot
 
 CLOSED_TRADES = 30
 ORDERS = 30
+ALERTS = 12
 JOURNAL_ROWS = 30
 # The sum reads every trade (34 ms with 100,000 of them), and each open page asks every second.
 TOTAL_KEPT = timedelta(seconds=10)
@@ -44,6 +46,18 @@ class Snapshot(TypedDict):
     live: Live
 
 
+class AlertRow(TypedDict):
+    """One alert that is not over, and what to do about it."""
+
+    id: int
+    code: str
+    level: str
+    text: str
+    todo: str
+    opened_at_ms: int
+    acknowledged_by: str
+
+
 class Live(TypedDict):
     """What has no number: streams, prices, health. It is sent again and again."""
 
@@ -58,6 +72,7 @@ class Live(TypedDict):
     unprotected_s_total: float
     limits: list[LimitFigures]
     holdings: list[account.Holdings]
+    alerts: list[AlertRow]
     prices: list[list[Any]]
 
 
@@ -118,7 +133,20 @@ def build_live(*, now: datetime, reading: LiveReading | None, with_prices: bool 
         unprotected_s_total=_unprotected_total(now=now),
         limits=limits.limit_figures(now=now, bids=bids_of(reading)),
         holdings=account.list_holdings(),
+        alerts=[_alert_row(alert) for alert in rows.newest_open(ALERTS)],
         prices=[[symbol, quote["bid"], quote["ask"], quote["arrival_ms"]] for symbol, quote in quotes],
+    )
+
+
+def _alert_row(alert: Alert) -> AlertRow:
+    return AlertRow(
+        id=alert.pk,
+        code=str(alert),
+        level=alert.level,
+        text=alert.text,
+        todo=alert.todo,
+        opened_at_ms=to_ms(alert.opened_at),
+        acknowledged_by=alert.acknowledged_by,
     )
 
 

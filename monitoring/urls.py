@@ -6,15 +6,20 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.urls import path
 
-from monitoring import charts, consumers, views, why
+from monitoring import alert_acts, analysis, charts, comparison, consumers, views, why, worker_choices
 
 app_name = "monitoring"
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
+    path("act/alerts/<int:alert_id>/acknowledge", alert_acts.acknowledge, name="acknowledge"),
+    path("worker-choices.json", worker_choices.choices, name="worker_choices"),
     path("candles/<str:symbol>", charts.candles, name="candles"),
+    path("sw.js", views.service_worker, name="service_worker"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
     path("why/", why.page, name="why"),
+    path("analysis/", analysis.page, name="analysis"),
+    path("analysis/compare/", comparison.page, name="compare"),
     path("healthz", views.healthz, name="healthz"),
     path("metrics", views.metrics, name="metrics"),
     path("acceptance/", views.acceptance_page, name="acceptance"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from pathlib import Path
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -18,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from monitoring import acceptance, exposition, live, reports
+from monitoring import acceptance, alert_acts, exposition, live, reports
 from monitoring.gate import viewers_only
 from monitoring.models import Report
 from trading.domain import words
@@ -31,8 +32,8 @@ REPORTS_SHOWN = 40
 
 # The modules that the dashboard's script imports, told to the browser so that it fetches all of them at once.
 MODULES = (
-    "acts", "chart", "connection", "dom", "format", "hold", "market", "overview", "state", "trades", "view",
-    "workers",
+    "acts", "alerts", "chart", "connection", "dom", "format", "hold", "kept", "market", "overview", "state",
+    "trades", "view", "workers",
 )  # fmt: skip
 NAME = "Fast-Cycle"
 ICON_SIZES = (192, 512)
@@ -45,6 +46,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """Show the frame of the dashboard."""
     context = {
         "can_operate": request.user.has_perm("trading.operate_worker"),
+        "can_acknowledge": request.user.has_perm(alert_acts.PERMISSION),
         "can_create": request.user.has_perm("trading.add_worker"),
         "modules": [static(f"monitoring/{name}.js") for name in MODULES],
         "words": {"decisions": dict(words.DECISION_WORDS), "exits": dict(words.EXIT_WORDS)},
@@ -73,6 +75,14 @@ def manifest(request: HttpRequest) -> JsonResponse:
         },
         content_type="application/manifest+json",
     )
+
+
+@require_safe
+@never_cache
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """Give the script that keeps the dashboard's frame for times without a network."""
+    script = Path(__file__).parent / "static" / "monitoring" / "sw.js"
+    return HttpResponse(script.read_bytes(), content_type="text/javascript")
 
 
 @require_safe

@@ -6,22 +6,27 @@ by a rule is an answer in words, never a crash.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Concatenate, ParamSpec
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST
 
 from trading import bootstrap
 from trading.domain.ports import VenueError
 from trading.domain.risk import TradingState
+from trading.domain.workers import InvalidConfiguration
+from trading.selectors.workers import parse_config
 from trading.services import control, sales, workers
 
 P = ParamSpec("P")
 # What an act answers: a sentence, and lines below it where there is more to tell.
 Answer = str | tuple[str, list[str]]
 PERMISSION = "trading.operate_worker"
+MAY_CREATE = "trading.add_worker"
 
 
 def _act(
@@ -46,6 +51,10 @@ def _act(
             return _refuse(f"The venue did not do it: {error}", status=502)
         except UnknownAct as error:
             return _refuse(str(error), status=400)
+        except PermissionDenied as error:
+            return _refuse(str(error), status=403)
+        except InvalidConfiguration as error:
+            return _refuse(str(error), status=400, field=error.field)
 
     update_wrapper(guarded, view)
     return require_POST(guarded)
@@ -73,6 +82,28 @@ def act_on_worker(request: HttpRequest, worker_id: int, act: str) -> str:
     service, sentence = acts[act]
     service(worker_id, actor=actor, now=now, reason=reason)
     return sentence
+
+
+@_act
+def create_worker(request: HttpRequest) -> str:
+    """Make a worker from `name` and `config` (JSON as `selectors.workers.parse_config` takes it); start it.
+
+    It stays stopped where `start` is not `yes`.
+    """
+    if not request.user.has_perm(MAY_CREATE):
+        raise PermissionDenied("You may operate workers, but not make new ones.")
+    try:
+        raw = json.loads(request.POST.get("config", ""))
+    except ValueError:
+        raise UnknownAct("config: must be one JSON object") from None
+    if not isinstance(raw, dict):
+        raise UnknownAct("config: must be one JSON object")
+    actor, now = _actor(request), bootstrap.utc_now()
+    worker = workers.create_worker(request.POST.get("name", ""), parse_config(raw), actor=actor, now=now)
+    if request.POST.get("start") != "yes":
+        return f"{worker.name} is made, and stopped."
+    workers.start_worker(worker.pk, actor=actor, now=now, reason=request.POST.get("reason", ""))
+    return f"{worker.name} is made and started. It decides when its next candle closes."
 
 
 @_act
@@ -110,5 +141,5 @@ def _actor(request: HttpRequest) -> str:
     return request.user.get_username()
 
 
-def _refuse(message: str, *, status: int) -> JsonResponse:
-    return JsonResponse({"ok": False, "message": message}, status=status)
+def _refuse(message: str, *, status: int, field: str = "") -> JsonResponse:
+    return JsonResponse({"ok": False, "message": message, "field": field}, status=status)

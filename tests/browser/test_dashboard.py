@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from bench.stack import Stack
-from tests.browser.conftest import Opening
+from tests.browser.conftest import Act, Opening
 from tests.support.browser import DESKTOP, PHONE, Visitor
 from tests.support.servers import wait_until
 from trading.domain.performance import wilson_interval
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(90), pytest.mark.xdist_group("browser")]
-Act = Callable[[str], dict[str, Any]]
 HELD_MS = 1350
 TRADE_LIMIT_MS = 30_000
 
 
 def hold(visitor: Visitor, name: str) -> None:
-    """Hold a button down with the mouse for as long as it asks."""
+    """Hold a button down with the mouse for as long as it asks; a fresh page's clock is moved on for it."""
     box = visitor.page.get_by_role("button", name=name).bounding_box()
     assert box is not None
     visitor.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visitor.page.clock.install()
     visitor.page.mouse.down()
-    visitor.page.wait_for_timeout(HELD_MS)
+    visitor.page.clock.fast_forward(HELD_MS)
     visitor.page.mouse.up()
 
 
@@ -61,7 +61,7 @@ def test_the_page_answers_the_three_questions_and_fits_the_screen(
 def test_a_trade_is_sold_by_holding_the_button(
     open_page: Opening, size: tuple[int, int], stack: Stack, trading: None
 ) -> None:
-    visitor = open_page(size=size)
+    visitor = open_page(size=size, is_fresh=True)
     key = held_trade(visitor).first.get_attribute("data-key") or ""
     card = visitor.page.locator(f"[data-key={key}]")
 
@@ -87,7 +87,7 @@ def test_a_short_press_does_nothing(open_page: Opening, stack: Stack, trading: N
 def test_the_kill_switch_needs_a_hold_and_two_screens_see_it(
     open_page: Opening, size: tuple[int, int], trading: None
 ) -> None:
-    visitor, other = open_page(size=size), open_page(size=DESKTOP)
+    visitor, other = open_page(size=size, is_fresh=True), open_page(size=DESKTOP)
     visitor.page.get_by_role("button", name="Stop…").click()
     visitor.screenshot("kill")
 
@@ -110,7 +110,7 @@ def test_keys_alone_stop_trading_and_a_screen_reader_presses_twice(open_page: Op
     visitor.page.get_by_role("button", name="2. Cancel entries").focus()
 
     visitor.page.keyboard.down("Enter")
-    visitor.page.wait_for_timeout(HELD_MS)
+    expect(visitor.page.get_by_text("Let go to do it")).to_be_visible()
     visitor.page.keyboard.up("Enter")
 
     expect(visitor.page.locator("#control")).to_contain_text("halted")
@@ -121,27 +121,69 @@ def test_keys_alone_stop_trading_and_a_screen_reader_presses_twice(open_page: Op
     expect(level).to_contain_text("Press again to do it")
 
 
-def test_a_worker_is_stopped_started_drained_and_deleted(
-    open_page: Opening, size: tuple[int, int], stack: Stack, trading: None
+def test_a_worker_is_made_stopped_started_drained_and_deleted(
+    open_page: Opening, size: tuple[int, int], trading: None
 ) -> None:
     name = f"goes {size[0]}"
-    stack.create_worker(
-        name, "--strategy", "TREND_BREAKOUT", "--symbols", "BTCUSDT", "--interval", "1m",
-        "--trade-notional", "20", "--budget", "20", "--take-profit-bps", "50", "--stop-loss-bps", "50",
-        "--max-hold-s", "600",
-    )  # fmt: skip
-    visitor = open_page(size=size)
+    visitor = open_page(size=size, is_fresh=True)
+    visitor.page.get_by_role("button", name="New worker").click()
+    visitor.page.get_by_label("Name").fill(name)
+    visitor.page.get_by_label("Symbols", exact=True).fill("ethbtc")
+    visitor.page.get_by_label("Amount of one trade").fill("0.01")
+    visitor.page.get_by_label("Budget").fill("0.001")
+    visitor.page.get_by_role("button", name="Make it").click()
+    expect(visitor.page.get_by_role("alert")).to_contain_text("budget: at least trade_notional")
+    visitor.screenshot("new-worker")
+    assert visitor.small_targets() == []
+    visitor.page.get_by_label("Budget").fill("0.1")
+    visitor.page.get_by_role("button", name="Make it").click()
     row = visitor.page.locator(".worker", has_text=name)
+    chip = row.locator(".chip").first
 
-    for press, chip in (("Stop", "stopped"), ("Start", "active"), ("Drain", "draining")):
+    expect(chip).to_contain_text("active")
+    for press, state in (("Stop", "stopped"), ("Start", "active"), ("Drain", "stopped")):
         row.get_by_role("button", name=f"{press} {name}").click()
-        expect(row.locator(".chip").first).to_contain_text(re.compile(f"{chip}|stopped"))
-    expect(row.locator(".chip").first).to_contain_text("stopped")  # it holds nothing
+        expect(chip).to_contain_text(state)  # it holds nothing, so it is drained at once
     row.get_by_role("button", name=f"More about {name}").click()
     visitor.screenshot("worker")
     hold(visitor, "Delete it")
 
     expect(row).to_have_count(0)
+
+
+def test_an_alert_is_acknowledged(open_page: Opening, size: tuple[int, int], stack: Stack) -> None:
+    code, text = f"NOT_A_CODE_{size[0]}", f"Something is not fine at {size[0]}"
+    now = datetime.now(UTC).isoformat(sep=" ")
+    stack.write(
+        "insert into monitoring_alert (uid, code, subject, level, text, points, times, opened_at, seen_at,"
+        " acknowledged_by, note) values (?, ?, '', 'WARNING', ?, 5, 1, ?, ?, '', '')",
+        *(code, code, text, now, now),
+    )
+    visitor = open_page(size=size)
+
+    visitor.page.get_by_role("button", name=f"Acknowledge: {text}").click()
+    visitor.screenshot("alert")
+
+    expect(visitor.page.locator(".alert", has_text=text)).to_contain_text("operator looks after it")
+    assert stack.rows("select acknowledged_by from monitoring_alert where code = ?", code) == [("operator",)]
+
+
+def test_without_a_network_the_last_snapshot_is_shown_as_old(open_page: Opening, stack: Stack) -> None:
+    visitor = open_page(size=PHONE, is_fresh=True)
+    expect(visitor.page.locator("#stale")).to_be_hidden()
+    visitor.page.wait_for_function("caches.match('/').then((kept) => Boolean(kept))")
+
+    visitor.context.set_offline(True)
+    visitor.page.reload()
+
+    expect(visitor.page.locator("#stale")).to_contain_text("Not live: this is how it was at")
+    expect(visitor.page.locator("#connection")).to_contain_text("not live")
+    expect(visitor.page.locator("#workers")).to_contain_text("Starter dips")
+    visitor.screenshot("offline")
+    visitor.complaints.clear()  # that the network is gone is a complaint to the browser
+    visitor.context.set_offline(False)
+    expect(visitor.page.locator("#connection")).to_have_text("live")
+    expect(visitor.page.locator("#stale")).to_be_hidden()
 
 
 def test_the_win_rate_comes_with_its_interval(open_page: Opening) -> None:
@@ -165,7 +207,7 @@ def test_what_is_pressed_stays_while_prices_move(open_page: Opening, trading: No
     before = visitor.page.locator("#prices").inner_text()
 
     expect(visitor.page.locator("#prices")).not_to_have_text(before)
-    visitor.page.wait_for_timeout(300)
+    visitor.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     assert visitor.page.evaluate("window.pressed === document.activeElement || !window.pressed.isConnected")
 
@@ -220,7 +262,7 @@ def test_a_cut_line_comes_back_without_a_reload_and_nothing_is_lost(
 
 def test_a_line_that_went_silent_is_given_up_and_opened_anew(open_page: Opening) -> None:
     line = Line()
-    visitor = open_page(prepare=line.prepare)
+    visitor = open_page(prepare=line.prepare, is_fresh=True)
     line.is_silent = True
     visitor.page.clock.install()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -35,7 +35,15 @@ class Visitor:
 
     context: BrowserContext
     page: Page
+    is_fresh: bool = False
     complaints: list[str] = field(default_factory=list)
+
+    def leave(self) -> None:
+        """Close the page, and the profile that nobody else uses."""
+        if self.is_fresh:
+            self.context.close()
+        else:
+            self.page.close()
 
     def screenshot(self, name: str, *, whole: bool = False) -> None:
         """Keep a picture for a person to look at."""
@@ -65,37 +73,49 @@ class Visitor:
         return found
 
 
-def visit(
-    browser: Browser,
-    origin: str,
-    *,
-    size: tuple[int, int],
-    cookies: list[dict[str, str]],
-    prepare: Callable[[Page], None] = lambda page: None,
-    **options: object,
-) -> Visitor:
-    """Open a page of the site in a profile of its own.
+class Profiles:
+    """Profiles of the operator, logged in: one a screen is kept, as people do; a fresh one stands alone."""
 
-    Args:
-        prepare: What to do to the page before it goes anywhere.
-        options: Of Playwright's `new_context`.
-    """
-    width, height = size
-    context = browser.new_context(
-        base_url=origin,
-        viewport={"width": width, "height": height},
-        has_touch=size == PHONE,
-        **options,  # type: ignore[arg-type]  # Playwright checks them
-    )
-    context.set_default_timeout(LIMIT_MS)
-    context.add_cookies(cookies)  # type: ignore[arg-type]  # as Playwright gave them
-    page = context.new_page()
-    visitor = Visitor(context, page)
-    page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
-    page.on("console", lambda said: visitor.complaints.append(said.text) if said.type == "error" else None)
-    page.on("request", lambda request: _note_stranger(visitor, request, origin))
-    prepare(page)
-    return visitor
+    def __init__(self, browser: Browser, origin: str, cookies: list[dict[str, str]]) -> None:
+        self._browser = browser
+        self._origin = origin
+        self._cookies = cookies
+        self._kept: dict[tuple[int, int], BrowserContext] = {}
+
+    def visit(
+        self, *, size: tuple[int, int], prepare: Callable[[Page], None] = lambda page: None, is_fresh: bool
+    ) -> Visitor:
+        """Open an empty page.
+
+        Args:
+            prepare: What to do to the page before it goes anywhere.
+            is_fresh: In a profile of its own: needed where the test changes cookies or the clock.
+        """
+        if is_fresh:
+            context = self._make(size)
+        else:
+            context = self._kept[size] = self._kept.get(size) or self._make(size)
+        page = context.new_page()
+        visitor = Visitor(context, page, is_fresh)
+        page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+        page.on("console", lambda said: _note_error(visitor, said))
+        page.on("request", lambda request: _note_stranger(visitor, request, self._origin))
+        prepare(page)
+        return visitor
+
+    def _make(self, size: tuple[int, int]) -> BrowserContext:
+        width, height = size
+        context = self._browser.new_context(
+            base_url=self._origin, viewport={"width": width, "height": height}, has_touch=size == PHONE
+        )
+        context.set_default_timeout(LIMIT_MS)
+        context.add_cookies(self._cookies)  # type: ignore[arg-type]  # as Playwright gave them
+        return context
+
+
+def _note_error(visitor: Visitor, said: ConsoleMessage) -> None:
+    if said.type == "error":
+        visitor.complaints.append(said.text)
 
 
 def _note_stranger(visitor: Visitor, request: Request, origin: str) -> None:

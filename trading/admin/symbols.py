@@ -14,9 +14,10 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from trading import bootstrap
 from trading.admin.actions import LIFT, confirm
 from trading.admin.base import CappedPaginator, LedgerAdmin, LookedAdmin, column, moment, number
+from trading.admin.imports import import_view, offered
 from trading.models import BlacklistEntry, InstrumentRow
 from trading.selectors.instruments import to_instrument
-from trading.services import blacklist
+from trading.services import blacklist, imports
 
 MANUAL = "MANUAL"
 
@@ -58,6 +59,12 @@ class BlacklistAdmin(LedgerAdmin):
     search_fields = ("symbol", "note")
     ordering = ("lifted_at", "-created_at")
     actions = ("lift",)
+    actions_list = ("import_file",)
+
+    @offered
+    def import_file(self, request: HttpRequest) -> HttpResponse:
+        """Bar the symbols of a file."""
+        return import_view(request, imports.plan_blacklist, page=self, what="blacklist")
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Begin with the reason of a person."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from unfold.admin import TabularInline
@@ -19,18 +20,21 @@ from unfold.decorators import action
 from trading import bootstrap
 from trading.admin.actions import WORKER_ACTS, confirm
 from trading.admin.base import LedgerAdmin, column, moment, number
+from trading.admin.imports import import_view, offered
+from trading.admin.versions import versions_view
 from trading.admin.worker_form import (
     UNIVERSE_FIELDS,
     WHOLE_FIELDS,
     WorkerForm,
     parameter_field,
 )
+from trading.admin.worker_preview import preview_view
 from trading.domain.strategy import STRATEGIES
 from trading.domain.workers import InvalidConfiguration
 from trading.models import Worker, WorkerVersion
 from trading.selectors.rollout import tell_cut
 from trading.selectors.trades import OPEN_STATE_NAMES
-from trading.services import workers
+from trading.services import imports, workers
 
 Page = Callable[[Any, HttpRequest, str], HttpResponse]
 STATE_TONES = {"ACTIVE": "success", "DRAINING": "warning"}
@@ -76,7 +80,8 @@ class WorkerAdmin(LedgerAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     actions = ("start", "stop", "drain", "flatten", "delete_chosen")
-    actions_detail = ("start_one", "stop_one", "drain_one", "flatten_one", "delete_one")
+    actions_detail = ("start_one", "stop_one", "drain_one", "flatten_one", "delete_one", "versions_of")
+    actions_list = ("import_file",)
     inlines = (VersionInline,)
     conditional_fields = {
         parameter_field(spec.name, parameter.name): f"strategy == '{spec.name}'"
@@ -84,6 +89,9 @@ class WorkerAdmin(LedgerAdmin):
         for parameter in spec.parameters
     }
     warn_unsaved_form = True
+
+    class Media:
+        js = (Script("monitoring/worker-preview.js", type="module"),)
 
     # ---- what is shown
 
@@ -183,9 +191,14 @@ class WorkerAdmin(LedgerAdmin):
     # ---- acts
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the confirm page of an act."""
-        view = self.admin_site.admin_view(self.act_view)
-        return [path("act/<slug:name>/", view, name="trading_worker_act"), *super().get_urls()]
+        """Add the confirm page of an act, and the answers to "what would it do?"."""
+        view, preview = (self.admin_site.admin_view(each) for each in (self.act_view, preview_view))
+        return [
+            path("act/<slug:name>/", view, name="trading_worker_act"),
+            path("preview/", preview, name="trading_worker_preview"),
+            path("<int:pk>/preview/", preview, name="trading_worker_preview_of"),
+            *super().get_urls(),
+        ]
 
     def act_view(self, request: HttpRequest, name: str) -> HttpResponse:
         """Confirm and run one act on the workers that `ids` names."""
@@ -251,3 +264,13 @@ class WorkerAdmin(LedgerAdmin):
     def delete_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then delete."""
         return self._ask("delete", object_id)
+
+    @_detail_action("Versions")
+    def versions_of(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show what each version changed, and return to one."""
+        return versions_view(request, int(object_id), page=self)
+
+    @offered
+    def import_file(self, request: HttpRequest) -> HttpResponse:
+        """Make the workers of a file."""
+        return import_view(request, imports.plan_workers, page=self, what="workers")

@@ -1,7 +1,7 @@
 """Database rows of trading, re-exported as Django expects."""
 
 from trading.models.control import AccountLimit, ExternalChange, ReconcileRun, TradingControl
-from trading.models.figures import DayFigures
+from trading.models.figures import DayFigures, SliceFigures
 from trading.models.journal import JournalEntry
 from trading.models.operations import ConfigChange, ConfigSnapshot, Incident, Rollout, RolloutStage
 from trading.models.order import FillRow, Order, OrderList
@@ -26,6 +26,7 @@ __all__ = [
     "ReconcileRun",
     "Rollout",
     "RolloutStage",
+    "SliceFigures",
     "Trade",
     "TradingControl",
     "Worker",

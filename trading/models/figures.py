@@ -5,7 +5,9 @@ Written by services.figures only; a cache of the trades, which it can be made fr
 
 from django.db import models
 
+from trading.domain.slices import Cut
 from trading.models.fields import FigureField
+from trading.models.worker import Worker
 
 
 class DayFigures(models.Model):
@@ -30,3 +32,44 @@ class DayFigures(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.quote_asset}"
+
+
+class SliceFigures(models.Model):
+    """The trades of one UTC day and quote asset that fall into one slice (see domain.slices.Tally).
+
+    A row without a worker is about all of them. Written and renewed together with the day's DayFigures.
+    """
+
+    day = models.DateField()
+    quote_asset = models.CharField(max_length=20)
+    worker = models.ForeignKey(Worker, on_delete=models.CASCADE, null=True, related_name="+", db_index=False)
+    cut = models.CharField(max_length=8, choices=[(each.value, each.value) for each in Cut])
+    key = models.CharField(max_length=30)
+    trades = models.PositiveIntegerField()
+    wins = models.PositiveIntegerField()
+    unknown = models.PositiveIntegerField()
+    pnl = FigureField()
+    fees = FigureField()
+    gains = FigureField()
+    losses = FigureField()
+    bought = FigureField()
+    sold = FigureField()
+    slipped_in = FigureField()
+    slipped_out = FigureField()
+    slip_unknown = models.PositiveIntegerField()
+    measured = models.PositiveIntegerField()
+    return_sum_bps = models.FloatField()
+    return_squares = models.FloatField()
+    held_s = models.FloatField()
+
+    class Meta:
+        indexes = [
+            # services.figures: a day is written anew as a whole.
+            models.Index(fields=["day"], name="slice_day"),
+            # selectors.analysis: all slices of a worker, or of all; then the workers and versions.
+            models.Index(fields=["worker", "day"], name="slice_worker"),
+            models.Index(fields=["cut", "day"], name="slice_cut"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.quote_asset} {self.cut} {self.key}"

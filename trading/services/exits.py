@@ -67,20 +67,29 @@ def exit_trade(trade_id: int, reason: ExitReason, *, desk: Desk) -> bool:
     return state == TradeState.CLOSED.value
 
 
-def exit_beside(trade: Trade, reason: ExitReason, quote: Quote, *, desk: Desk) -> None:
-    """Sell a position once more, beside orders that are unknown: the caller knows that they never came."""
+def exit_beside(trade: Trade, reason: ExitReason, quote: Quote | None, *, desk: Desk) -> None:
+    """Sell a position once more, beside orders that are unknown: the caller knows that they never came.
+
+    What still rests at the venue is replaced; where the symbol does not allow it, nothing is done.
+    """
     instrument = get_instrument(trade.symbol)
-    if not instrument.is_trading or not instrument.is_sellable(sellable_qty(trade), quote.bid):
+    if not instrument.is_trading or not instrument.is_sellable(sellable_qty(trade), _worth(trade, quote)):
         return
     if not _mark_closing(trade.pk, reason, quote, now=desk.clock()):
         return
     trade.refresh_from_db()
     orders = read_orders(trade)
-    if pause_left(trade, orders, now=desk.clock()):
+    held = [order for order in orders if OrderStatus(order.status) in ON_BOOK]
+    target = _replaceable(held, trade, instrument) if held else None
+    if pause_left(trade, orders, now=desk.clock()) or (held and target is None):
         return
     recorded = _record(trade, orders, quote, now=desk.clock())
-    if recorded is not None:
+    if recorded is None:
+        return
+    if target is None:
         submit(recorded, venue=desk.venue, market=desk.market, clock=desk.clock)
+    else:
+        submit_instead(target, recorded, venue=desk.venue, market=desk.market, clock=desk.clock)
 
 
 def _mark_closing(trade_id: int, reason: ExitReason, quote: Quote | None, *, now: datetime) -> bool:

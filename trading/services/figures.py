@@ -7,12 +7,15 @@ Readers add up what is not summed yet by themselves (selectors.overview), so not
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Min
 
-from trading.models import DayFigures, Trade
+from trading.domain.slices import cut
+from trading.models import DayFigures, SliceFigures, Trade
+from trading.selectors.analysis import list_ended
 from trading.selectors.overview import RECENT, day_range, newest_day, sum_trades
 
 
@@ -86,4 +89,11 @@ def _sum(day: date) -> None:
             unprotected_s=each.unprotected_s,
         )
         for each in sum_trades(Trade.objects.filter(closed_at__gte=begin, closed_at__lt=end))
+    )
+    SliceFigures.objects.filter(day=day).delete()
+    SliceFigures.objects.bulk_create(
+        SliceFigures(
+            day=day, quote_asset=quote_asset, worker_id=worker_id, cut=by.value, key=key, **asdict(tally)
+        )
+        for (quote_asset, worker_id, by, key), tally in cut(list_ended(begin, end)).items()
     )

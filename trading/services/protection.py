@@ -7,6 +7,7 @@ Where the symbol allows no order lists, a plain stop is placed and the target is
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
@@ -17,7 +18,7 @@ from trading.domain.market import Quote
 from trading.domain.orders import ON_BOOK, UNRESOLVED, OrderStatus, OrderType, Side
 from trading.domain.ports import VenueError, VenueRefused
 from trading.domain.trades import ExitReason, TradeState
-from trading.domain.values import OrderRole
+from trading.domain.values import ZERO, OrderRole
 from trading.models import Balance, Order, Trade
 from trading.selectors.instruments import get_instrument
 from trading.services.books import open_books
@@ -89,7 +90,8 @@ def protect_in_doubt(trade: Trade, quote: Quote | None, *, look: AccountLook) ->
 
     Only once that request can no longer reach the matching engine, and only where the balance says that it
     did not: everything is still there, and nothing locks it. If it did after all, the venue refuses this
-    order for want of coins. Where the price is beyond the exits, the position is sold instead.
+    order for want of coins. Where the price is beyond the exits, or a target without its stop still rests (so
+    that what should have replaced it did not come), the position is sold instead.
 
     Args:
         quote: One that is fresh, or None.
@@ -98,21 +100,24 @@ def protect_in_doubt(trade: Trade, quote: Quote | None, *, look: AccountLook) ->
     orders = read_orders(trade)
     now = desk.clock()
     open_orders = [order for order in orders if order.status in _UNRESOLVED]
+    unknown = [order for order in open_orders if order.status == OrderStatus.SUBMITTED.value]
+    resting = [order for order in open_orders if OrderStatus(order.status) in ON_BOOK]
     arrival = timedelta(seconds=desk.limits.arrival_s)
-    over_at = max(((order.submitted_at or now) + arrival for order in open_orders), default=now)
+    over_at = max(((order.submitted_at or now) + arrival for order in unknown), default=now)
     is_over = over_at < now and all(
-        order.status == OrderStatus.SUBMITTED.value and order.side == Side.SELL.value for order in open_orders
+        order in (*unknown, *resting) and order.side == Side.SELL.value for order in open_orders
     )
-    if trade.is_protected or not open_orders or not is_over or _is_too_early(orders, now=now):
+    if trade.is_protected or not is_over or _is_too_early(orders, now=now):
         return trade.is_protected
+    locked = max((order.qty - order.filled_qty for order in resting), default=ZERO)
     try:
-        if not _is_all_there(trade, look.balances(since=over_at)):
+        if not _is_all_there(trade, look.balances(since=over_at), locked=locked):
             return False
     except VenueError as error:
         log.warning("trade.balance_unknown: %s", error, extra={"trade_id": trade.id})
         return False
-    reason = price_reached(trade, quote)
-    if reason is not None and quote is not None:
+    reason = ExitReason.TAKE_PROFIT if resting else price_reached(trade, quote)
+    if reason is not None:
         exit_beside(trade, reason, quote, desk=desk)
     else:
         _protect(trade, desk=desk, beside={order.pk for order in open_orders})
@@ -120,11 +125,17 @@ def protect_in_doubt(trade: Trade, quote: Quote | None, *, look: AccountLook) ->
     return after.is_protected or TradeState(after.state) is TradeState.CLOSED
 
 
-def _is_all_there(trade: Trade, balances: Mapping[str, AssetBalance]) -> bool:
-    """Tell whether the account holds exactly what the ledger says of the base asset, free to be sold."""
+def _is_all_there(trade: Trade, balances: Mapping[str, AssetBalance], *, locked: Decimal) -> bool:
+    """Tell whether the account holds exactly what the ledger says of the base asset, free to be sold.
+
+    Args:
+        locked: What orders of ours that rest at the venue should lock of it.
+    """
     ledger = Balance.objects.filter(asset=trade.base_asset).values_list("ledger", flat=True).first()
     held = balances.get(trade.base_asset)
-    return held is not None and held.total == ledger and held.free >= sellable_qty(trade)
+    if held is None or held.total != ledger:
+        return False
+    return held.free + min(locked, held.total - held.free) >= sellable_qty(trade)
 
 
 def _is_too_early(orders: Sequence[Order], *, now: datetime) -> bool:

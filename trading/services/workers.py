@@ -39,7 +39,7 @@ def create_worker(name: str, config: WorkerConfig, *, actor: str, now: datetime)
     Raises:
         InvalidConfiguration: A field is wrong, the name is taken, or a symbol is not known.
     """
-    checked = _check(config)
+    checked = check_here(config)
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -68,7 +68,7 @@ def change_config(
     Raises:
         WorkerNotFound, InvalidConfiguration
     """
-    checked = _check(config)
+    checked = check_here(config)
     with transaction.atomic():
         worker = _lock(worker_id)
         current = worker.version
@@ -165,7 +165,8 @@ def flatten_worker(worker_id: int, *, actor: str, desk: Desk, reason: str = "") 
     return trades.count()
 
 
-def _check(config: WorkerConfig) -> WorkerConfig:
+def check_here(config: WorkerConfig) -> WorkerConfig:
+    """Give the configuration checked, its symbols against this venue's. Raises InvalidConfiguration."""
     checked = check_config(config)
     known = set(
         InstrumentRow.objects.filter(symbol__in=checked.universe.symbols).values_list("symbol", flat=True)

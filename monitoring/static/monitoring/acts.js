@@ -104,6 +104,8 @@ export function listen() {
     kill: () => askKill(),
     sell: ({ id }) => askSale(Number(id)),
     more: ({ id }) => askWorker(Number(id)),
+    acknowledge: ({ id }) => act(`/act/alerts/${id}/acknowledge`),
+    "new-worker": async () => (await import("./new-worker.js")).askNewWorker(),
     worker: ({ id, to }) => act(`/act/workers/${id}/${to}`),
   };
   document.addEventListener("click", (event) => {

@@ -12,8 +12,8 @@ const KEEP_EVENTS = 300;
 const NOT_LOGGED_IN = 4401;
 
 export class Connection {
-  constructor({ onSnapshot, onEvent, onPrices, onLive, onStatus }) {
-    Object.assign(this, { onSnapshot, onEvent, onPrices, onLive, onStatus });
+  constructor(heard) {
+    Object.assign(this, heard); /* onSnapshot, onEvent, onPrices, onLive, onStatus, onLoggedOut */
     this.waitMs = FIRST_WAIT_MS;
     this.seq = null;
     this.early = new Map();
@@ -36,7 +36,7 @@ export class Connection {
   }
 
   #closed(code) {
-    if (code === NOT_LOGGED_IN) { location.assign(`/admin/login/?next=${location.pathname}`); return; }
+    if (code === NOT_LOGGED_IN) { this.onLoggedOut(); location.assign(`/admin/login/?next=${location.pathname}`); return; }
     this.seq = null;
     this.onStatus("offline");
     const wait = this.waitMs * (0.5 + Math.random() / 2);
@@ -47,7 +47,7 @@ export class Connection {
 
   #watch() {
     const now = Date.now();
-    if (now - this.heardAt > SILENT_MS && this.socket.readyState <= WebSocket.OPEN) {
+    if (now - this.heardAt > SILENT_MS && this.socket?.readyState <= WebSocket.OPEN) {
       const silent = this.socket;
       this.socket = null;
       silent.close();
@@ -66,7 +66,7 @@ export class Connection {
   #hear({ type, data }) {
     this.heardAt = Date.now();
     if (type === "prices") this.onPrices(data);
-    else if (type === "live") this.onLive(data);
+    else if (type === "live") { this.socket?.send("heard"); this.onLive(data); }
     else if (type === "events") data.forEach((event) => this.#event(event));
     else if (type === "snapshot") this.#snapshot(data);
   }

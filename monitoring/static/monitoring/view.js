@@ -7,6 +7,7 @@ import { emptyState } from "./state.js";
 export const state = emptyState();
 export const words = JSON.parse(byId("words").textContent);
 export const canOperate = byId("page").dataset.canOperate === "yes";
+export const canAcknowledge = byId("page").dataset.canAcknowledge === "yes";
 export const serverNow = () => Date.now() + state.skewMs;
 
 export function decisionText(code) {

@@ -115,9 +115,9 @@ def _table(people: dict[str, Client]) -> list[str]:
                 app, model, rest = _parts(name, route)
                 found.setdefault((f"{app}{rest}", method, " | ".join(tried)), []).append(model)
     lines = []
-    for (route, method, answers), models in found.items():
+    for (route, method, said), models in found.items():
         of_models = f" of {', '.join(dict.fromkeys(models))}" if models[0] else ""
-        lines.append(f"| `/{route}`{of_models} | {method} | {answers} |")
+        lines.append(f"| `/{route}`{of_models} | {method} | {said} |")
     return lines
 
 

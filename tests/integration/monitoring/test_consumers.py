@@ -1,5 +1,6 @@
 """The dashboard's socket: login, snapshot first, and snapshot + events = a fresh snapshot."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -121,6 +122,39 @@ async def test_a_page_that_asks_gets_a_fresh_snapshot(user: User) -> None:
 
     assert "seq" in await hear(page, "snapshot")
     await page.disconnect()
+
+
+async def test_a_page_that_answers_no_more_is_sent_nothing_until_it_does(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LIVE_EVERY_S", 0.02)
+    page = a_page(user)
+    await page.connect()
+    await hear(page, "snapshot")
+    for _ in range(consumers.UNANSWERED + 1):
+        await hear(page, "live")
+
+    await events.publish_prices([("BTCUSDT", "100.00", "100.01", 1)])
+    assert await page.receive_nothing(timeout=0.2)
+    await page.send_to(text_data="heard")
+
+    assert (await page.receive_json_from(timeout=5))["type"] == "snapshot"
+    await page.disconnect()
+
+
+async def test_pages_that_ask_together_are_answered_by_one_reading() -> None:
+    readings: list[int] = []
+
+    def read() -> dict[str, int]:
+        readings.append(1)
+        return {"number": len(readings)}
+
+    shared = consumers.Shared("live", read)
+
+    answers = await asyncio.gather(*(shared.read() for _ in range(20)))
+
+    assert len(readings) == 1
+    assert len(set(answers)) == 1
 
 
 def open_a_trade(site: Scene) -> None:

@@ -9,12 +9,13 @@ from django.core.management import call_command
 from django.test import Client
 
 from monitoring import live
+from monitoring.models import Alert
 from monitoring.rules import HouseInputs
 from tests.support.desk import Scene
 from tests.support.trading import a_worker, turn
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms, to_text
-from trading.models import JournalEntry, ReconcileRun, Trade, TradingControl
+from trading.models import JournalEntry, ReconcileRun, Trade, TradingControl, Worker
 from trading.services import control, limits, reconcile
 
 pytestmark = pytest.mark.usefixtures("always", "redis_client")
@@ -105,6 +106,49 @@ def test_only_operators_may_press_buttons(site: Scene, viewer: Client) -> None:
     assert viewer.post(f"/act/workers/{worker.pk}/stop").status_code == 403
     assert Client().post(f"/act/workers/{worker.pk}/stop").status_code == 401
     assert viewer.get(f"/act/workers/{worker.pk}/stop").status_code == 405
+
+
+def test_an_alert_is_acknowledged_once(site: Scene, operator: Client, viewer: Client) -> None:
+    now = site.clock()
+    alert = Alert.objects.create(
+        uid="a", code="FEED_SILENT", level="WARNING", text="silent", points=5, opened_at=now, seen_at=now
+    )
+    path = f"/act/alerts/{alert.pk}/acknowledge"
+
+    assert viewer.post(path).status_code == 403
+    assert operator.post(path).json()["ok"] is True
+
+    alert.refresh_from_db()
+    assert alert.acknowledged_by == "operator"
+    assert operator.post(path).json()["message"] == "operator looks after it already."
+    assert operator.post("/act/alerts/999/acknowledge").status_code == 404
+
+
+def test_a_worker_is_made_and_started_in_one_act(site: Scene, operator: Client, viewer: Client) -> None:
+    config = {
+        "strategy": "ALWAYS", "interval": "1m", "universe": {"symbols": ["BTCUSDT"]}, "budget": "100",
+        "trade_notional": "20", "take_profit_bps": 50, "stop_loss_bps": 50, "max_hold_s": 60,
+    }  # fmt: skip
+    asked = {"name": "quick", "config": json.dumps(config), "start": "yes"}
+    wrong = {**asked, "config": json.dumps({**config, "budget": "1"})}
+
+    refused = operator.post("/act/workers/create", wrong)
+    made = operator.post("/act/workers/create", asked)
+
+    assert (refused.status_code, refused.json()["field"]) == (400, "budget")
+    assert made.json()["ok"] is True
+    assert Worker.objects.get().state == "ACTIVE"
+    assert operator.post("/act/workers/create", {"name": "x", "config": "{"}).status_code == 400
+    assert viewer.post("/act/workers/create", asked).status_code == 403
+
+
+def test_the_worker_form_offers_every_parameter_with_its_range(operator: Client) -> None:
+    offered = operator.get("/worker-choices.json").json()
+
+    for strategy in offered["strategies"]:
+        for parameter in strategy["parameters"]:
+            assert parameter["min"] <= parameter["default"] <= parameter["max"]
+            assert parameter["help"]
 
 
 def test_status_has_every_field_and_calls_a_dead_stack_unhealthy(

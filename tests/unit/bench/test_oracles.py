@@ -242,6 +242,18 @@ def test_a_rest_that_no_order_could_carry_needs_no_stop(facts: Facts, covered: s
     assert any(gap.length_s > 1 for gap in gaps(facts)) is is_bare
 
 
+@pytest.mark.parametrize(("bought_before", "bare_s"), [("0", 3.0), ("0.00999", 20.0)])
+def test_what_others_sold_is_held_bare_by_no_trade(facts: Facts, bought_before: str, bare_s: float) -> None:
+    _protect_late(facts)
+    foreign = {"symbol": SYMBOL, "commission": "0", "commissionAsset": "USDT", "price": "50000"}
+    facts.venue["fills"][1:] = [
+        foreign | {"tradeId": 8, "orderId": 8, "side": "BUY", "qty": bought_before, "time": _ms(-5)},
+        foreign | {"tradeId": 9, "orderId": 9, "side": "SELL", "qty": "0.00999", "time": _ms(3)},
+    ]
+
+    assert [gap.length_s for gap in gaps(facts)] == [pytest.approx(bare_s)]
+
+
 def test_moments_of_a_clock_that_was_set_apart_prove_nothing(facts: Facts) -> None:
     _protect_late(facts)
     skewed = replace(facts, skewed=[Window(BEGAN_S - 1, BEGAN_S + 1, "clock-skew")])

@@ -10,18 +10,21 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
-from trading.management.supervisor.roles import FORKED
-
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
-SETTINGS = "".join((ROOT / f"fastcycle/{name}.py").read_text() for name in ("settings", "venue", "env"))
+SETTINGS = "".join(
+    (ROOT / f"fastcycle/{name}.py").read_text() for name in ("settings", "security", "venue", "env")
+)
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 OURS = {name: each for name, each in COMPOSE["services"].items() if each["image"] == "fast-cycle"}
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 
 
-def test_every_role_has_a_container() -> None:
-    assert OURS.keys() == {*FORKED, "prepare"}
+def test_every_process_has_a_container() -> None:
+    # The clock runs in the trader's, and the paper venue is nobody's server.
+    processes = {name for name in get_commands() if name.startswith("run_")} - {"run_beat", "run_paper"}
+
+    assert {each["command"][0] for each in OURS.values()} == {*processes, "prepare"}
 
 
 @pytest.mark.parametrize("name", OURS)

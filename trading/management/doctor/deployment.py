@@ -265,6 +265,8 @@ def _entered() -> Iterator[dict[str, str]]:
     session.set_expiry(SESSION_S)
     session.save()
     try:
-        yield {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session.session_key}"}
+        cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session.session_key}"}
+        # Asked from inside, past the proxy that speaks TLS.
+        yield cookie | ({"X-Forwarded-Proto": "https"} if settings.BEHIND_TLS else {})
     finally:
         session.delete()

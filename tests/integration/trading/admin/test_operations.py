@@ -98,6 +98,27 @@ def test_stages_are_edited_and_moved_with_permission_and_reason(
     assert ConfigChange.objects.latest("pk").action == "rollout.stages_defined"
 
 
+def test_rollouts_tell_what_is_missing_and_are_moved_with_a_reason(
+    operator: Client, viewer: Client, site: Scene
+) -> None:
+    RolloutStage.objects.all().delete()
+    worker = a_worker(site)
+    Rollout.objects.create(
+        subject="installation", stage=1, entered_at=site.clock(), entered_by="x", lacks=["0.5 of 1 hours"]
+    )
+    page = operator.get(reverse("admin:trading_rollout_changelist")).content.decode()
+    version = Rollout.objects.get(subject=f"version:{worker.version_id}")
+    move = f"{reverse('admin:trading_rollout_move')}?ids={version.pk}"
+
+    assert "0.5 of 1 hours" in page
+    assert "worker_btc v1" in page
+    assert "1 first: 1 at once, 10 a trade" in page
+    assert viewer.post(move, {"confirmed": "yes", "reason": "x"}).status_code == 403
+    operator.post(move, {"confirmed": "yes", "reason": "seen it for a year"})
+    version.refresh_from_db()
+    assert (version.stage, version.reason) == (2, "seen it for a year")
+
+
 def test_a_schedule_that_is_edited_is_a_change_with_its_author(operator: Client, site: Scene) -> None:
     every = IntervalSchedule.objects.create(every=3, period="minutes")
     task = PeriodicTask.objects.create(name="nightly", task="trading.reconcile", interval=every)

@@ -86,6 +86,27 @@ def test_a_position_in_doubt_beyond_its_prices_is_sold_before_the_sale_is_given_
     assert_ledger_agrees(scene)
 
 
+def test_what_a_lost_sale_should_have_replaced_is_replaced_again_while_it_rests(scene: Scene) -> None:
+    trade = Trade.objects.get()
+    target = Order.objects.get(role="TAKE_PROFIT")
+    assert target.price is not None
+    bids = [(target.price, target.qty / 2), (Decimal("100.2"), Decimal(9))]
+    scene.engine.set_book("BTCUSDT", bids=bids, asks=[])
+    scene.pump()
+    scene.venue.lose_requests = 1
+    upkeep.run(desk=scene.desk)
+    assert Order.objects.get(role="EXIT").status == "SUBMITTED"
+
+    _rounds(scene, 4, bid="100.20", ask="100.21")
+
+    sales = Order.objects.filter(role="EXIT").order_by("id")
+    assert [order.status for order in sales] == ["SUBMITTED", "FILLED"]
+    _rounds(scene, 20)
+    trade.refresh_from_db()
+    assert (trade.state, trade.exit_reason) == ("CLOSED", "TAKE_PROFIT")
+    assert_ledger_agrees(scene)
+
+
 def test_positions_in_doubt_share_one_look_at_the_balances(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
