@@ -45,6 +45,7 @@ def measure() -> dict[str, Any]:
     """Run the whole story once and give its figures."""
     with tempfile.TemporaryDirectory(prefix="fc-bench-") as folder:
         base = Path(folder)
+        base.chmod(0o755)  # the PostgreSQL server may run as another user and must reach its socket
         with _venue(base) as port:
             venue = {
                 "VENUE_REST_URL": f"http://127.0.0.1:{port}",
