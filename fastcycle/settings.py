@@ -352,13 +352,14 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 
 def _every(every_s: float, task: str, **kwargs: str) -> dict[str, Any]:
-    """Give a schedule; a task that waited until the next one is due is of no use any more."""
-    return {"task": task, "schedule": every_s, "kwargs": kwargs, "options": {"expire_seconds": int(every_s)}}
+    """Give a schedule; a task that waited until the next one is due, and for 2 s, is of no use any more."""
+    expire_s = max(int(every_s), 2)
+    return {"task": task, "schedule": every_s, "kwargs": kwargs, "options": {"expire_seconds": expire_s}}
 
 
 # A report is asked for more often than it is due: that of a span is made once, also after an hour off.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "trading upkeep": _every(2.0, "trading.run_upkeep"),
+    "trading upkeep": _every(1.0, "trading.run_upkeep"),
     "trading reconcile": _every(60.0, "trading.reconcile", reason="schedule"),
     "trading instruments": _every(600.0, "trading.refresh_instruments"),
     "trading figures": _every(3600.0, "trading.roll_up"),

@@ -1,4 +1,4 @@
-"""The watchdog: a short round over open trades and drains, every second or two.
+"""The watchdog: a short round over open trades and drains, every second.
 
 Called by the upkeep task. It is the backstop of everything that should have happened already: time
 exits, lost protection, exits that were begun, workers that have drained. Rounds may overlap; each
