@@ -133,6 +133,7 @@ def test_a_worker_is_made_stopped_started_drained_and_deleted(
     visitor.page.get_by_label("Budget").fill("0.001")
     visitor.page.get_by_role("button", name="Make it").click()
     expect(visitor.page.get_by_role("alert")).to_contain_text("budget: at least trade_notional")
+    visitor.complaints.clear()  # that the form was refused is a complaint to the browser
     visitor.screenshot("new-worker")
     assert visitor.small_targets() == []
     visitor.page.get_by_label("Budget").fill("0.1")
@@ -180,10 +181,10 @@ def test_without_a_network_the_last_snapshot_is_shown_as_old(open_page: Opening,
     expect(visitor.page.locator("#connection")).to_contain_text("not live")
     expect(visitor.page.locator("#workers")).to_contain_text("Starter dips")
     visitor.screenshot("offline")
-    visitor.complaints.clear()  # that the network is gone is a complaint to the browser
     visitor.context.set_offline(False)
     expect(visitor.page.locator("#connection")).to_have_text("live")
     expect(visitor.page.locator("#stale")).to_be_hidden()
+    visitor.complaints.clear()  # that the network was gone is a complaint to the browser
 
 
 def test_the_win_rate_comes_with_its_interval(open_page: Opening) -> None:

@@ -65,7 +65,7 @@ class Visitor:
         found: list[str] = self.page.evaluate(
             """([selector, least]) => [...document.querySelectorAll(selector)]
                 .filter((node) => node.checkVisibility({ visibilityProperty: true }))
-                .map((node) => [node, node.getBoundingClientRect()])
+                .map((node) => [node, (node.closest("label") ?? node).getBoundingClientRect()])
                 .filter(([, box]) => box.width && (box.height < least - 0.5 || box.width < least - 0.5))
                 .map(([node, box]) => `${node.outerHTML.slice(0, 90)} ${box.width}x${box.height}`)""",
             [TARGETS, TOUCH_PX],
