@@ -37,6 +37,7 @@ BACK_LIMIT_S = 30.0
 # The widest that a fault sets the venue's clock apart, and how long one lasts.
 SKEW_MARGIN_S = 12.0
 DEFAULT_BLOCK_S = 10.0
+RULES_AGE_S = 10.0  # rules of this age are still believed, see trading.domain.instrument
 
 
 def main() -> int:
@@ -192,7 +193,7 @@ def _insist(ask: Any) -> None:
 
 def _gather(house: House, told: list[tuple[float, Act, str]]) -> Facts:
     blocked = [*house.watch.away]
-    skewed = []
+    skewed, coarser = [], []
     excused: set[str] = set()
     for at_s, act, came in told:
         menace = act.menace
@@ -202,6 +203,9 @@ def _gather(house: House, told: list[tuple[float, Act, str]]) -> Facts:
         ends_s = at_s + _lasts_s(act)
         if menace.blocks:
             blocked.append(Window(at_s, ends_s, act.what, act.details["params"].get("symbol")))
+        if act.what == "rule-change" and act.details["params"]["rule"] != "tick":
+            symbol = act.details["params"]["symbol"]
+            coarser.append(Window(at_s, ends_s + RULES_AGE_S, act.what, symbol))
         if act.what == "clock-skew":
             skewed.append(Window(at_s - SKEW_MARGIN_S, ends_s + SKEW_MARGIN_S, act.what))
     return replace(
@@ -210,6 +214,7 @@ def _gather(house: House, told: list[tuple[float, Act, str]]) -> Facts:
         excused=frozenset(excused),
         blocked=blocked,
         skewed=skewed,
+        coarser=coarser,
     )
 
 

@@ -71,7 +71,7 @@ def gaps(facts: Facts) -> list[Gap]:
     for key, group in orders.items():
         if facts.has_true_times(group):
             base = spec_of(str(group[0]["symbol"])).base
-            found += _gaps_of(key, group, fills, account.get(base, []), now_ms=now_ms)
+            found += _gaps_of(key, group, fills, account.get(base, []), dust=facts.dust(key), now_ms=now_ms)
     return found
 
 
@@ -117,12 +117,14 @@ def _gaps_of(
     fills: Mapping[int, list[dict[str, Any]]],
     account: list[tuple[int, Decimal]],
     *,
+    dust: tuple[int, Decimal] | None,
     now_ms: int,
 ) -> list[Gap]:
     """Walk through the moments at which something changed; the state after the last change of one counts.
 
     Args:
         account: What the account holds of the base asset. What others took is held by no trade any more.
+        dust: When the trade was closed, in ms, and what no order could carry by the rules of that moment.
     """
     changes: dict[int, list[tuple[Decimal, Decimal]]] = defaultdict(list)
     symbol, price = str(orders[0]["symbol"]), ZERO
@@ -137,6 +139,8 @@ def _gaps_of(
         if begins_ms < ends_ms:
             changes[begins_ms].append((ZERO, qty))
             changes[ends_ms].append((ZERO, -qty))
+    if dust is not None:
+        changes[dust[0]].append((-dust[1], ZERO))
     held = covered = ZERO
     since_ms: int | None = None
     found = []

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -51,6 +52,8 @@ class Facts:
     excused: frozenset[str] = frozenset()
     blocked: list[Window] = field(default_factory=list)
     skewed: list[Window] = field(default_factory=list)
+    # Windows in which the smallest sale of a symbol was larger: what was called dust in them was dust.
+    coarser: list[Window] = field(default_factory=list)
     reported: Mapping[str, Decimal] | None = None  # what our own reconcile says the venue has more, per asset
 
     def has_true_times(self, orders: Iterable[Mapping[str, Any]]) -> bool:
@@ -59,6 +62,17 @@ class Facts:
         return not any(
             window.begins_s <= moment <= window.ends_s for window in self.skewed for moment in moments
         )
+
+    def dust(self, key: str) -> tuple[int, Decimal] | None:
+        """Give when a trade was closed, in ms, and what it left as dust while the rules made it so."""
+        for row in self.trades:
+            closed_s = _seconds(row["closed_at"]) if row["key"] == key and row.get("closed_at") else 0.0
+            if any(
+                each.symbol == row["symbol"] and each.begins_s <= closed_s <= each.ends_s
+                for each in self.coarser
+            ):
+                return round(closed_s * 1000), number(row["dust_qty"])
+        return None
 
     def our_orders(self) -> list[dict[str, Any]]:
         """Give the venue's orders that carry, or carried before their cancel, an id of ours."""
@@ -79,6 +93,10 @@ def first_id(order: Mapping[str, Any]) -> str:
     """Give the client id that an order of the venue was placed with; a cancel gives it another."""
     former: list[str] = order["formerClientOrderIds"]
     return former[0] if former else str(order["clientOrderId"])
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
 def number(value: object) -> Decimal:

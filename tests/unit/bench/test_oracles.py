@@ -254,6 +254,18 @@ def test_what_others_sold_is_held_bare_by_no_trade(facts: Facts, bought_before: 
     assert [gap.length_s for gap in gaps(facts)] == [pytest.approx(bare_s)]
 
 
+@pytest.mark.parametrize(("symbol", "is_dust"), [(SYMBOL, True), ("ETHUSDT", False)])
+def test_dust_is_what_the_rules_of_its_moment_made_so(facts: Facts, symbol: str, *, is_dust: bool) -> None:
+    facts.venue["fills"][1]["qty"] = "0.00899"
+    facts.trades[0] |= {"closed_at": "2023-11-14 22:13:25", "dust_qty": "0.001"}
+    coarser = Window(BEGAN_S + 2, BEGAN_S + 7, "rule-change", symbol)
+    facts.venue["orders"].append(_order(9, "X0", begins_s=60, ends_s=60, orderId=9, clientOrderId="x"))
+
+    found = gaps(replace(facts, coarser=[coarser]))
+
+    assert any(gap.length_s > 1 for gap in found) is not is_dust
+
+
 def test_moments_of_a_clock_that_was_set_apart_prove_nothing(facts: Facts) -> None:
     _protect_late(facts)
     skewed = replace(facts, skewed=[Window(BEGAN_S - 1, BEGAN_S + 1, "clock-skew")])
