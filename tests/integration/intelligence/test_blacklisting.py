@@ -13,6 +13,7 @@ from intelligence.blacklisting import ACTOR, FIRST_BAR, screen
 from intelligence.screening import ClosedReturn, odd_market, poor_performers
 from tests.support.builders import a_config
 from tests.support.markets import walk
+from trading.domain.values import trade_key
 from trading.models import BlacklistEntry, Trade, Worker
 from trading.services import workers
 from trading.services.blacklist import lift_symbol
@@ -29,7 +30,7 @@ def close_trades(worker: Worker, symbol: str, until: datetime, *, bps: int, coun
     ends = [until - timedelta(hours=number) for number in range(count)]
     Trade.objects.bulk_create(
         Trade(
-            key=f"{symbol}-{bps}-{end.isoformat()}",
+            key=trade_key(bps, symbol, end),
             worker=worker,
             version=worker.version,
             symbol=symbol,
