@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench.stack import Stack, running
-from tests.support.browser import DESKTOP, FLAGS, PHONE, Profiles, Visitor, find_chromium
+from tests.support.browser import DESKTOP, FLAGS, LIMIT_MS, PHONE, Profiles, Visitor, find_chromium
 
 # A password is hashed long on purpose, and longer where the machine has other work.
 LOGIN_LIMIT_MS = 60_000
@@ -59,6 +59,7 @@ def chromium() -> Iterator[Browser]:
     program = find_chromium()
     if program is None:
         pytest.skip("no Chromium on this machine")
+    expect.set_options(timeout=LIMIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield browser
