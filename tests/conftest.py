@@ -11,10 +11,15 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.settings import POSTGRES_SOCKETS
 from tests.support.servers import run_postgres, run_redis
 
+# A busy machine is slow, which says nothing about what is tested.
+hypothesis_settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("suite")
 ON_POSTGRES = os.environ.get("TEST_DATABASE") == "postgresql"
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 

@@ -13,6 +13,7 @@ from django.test import Client
 from tests.integration.trading.admin.test_workers import a_form
 from tests.support.desk import Scene
 from tests.support.trading import a_worker, close_candles
+from trading.admin.worker_form import WorkerForm
 from trading.models import BlacklistEntry, JournalEntry, Worker
 from trading.selectors.workers import config_to_json, get_config
 from trading.services import blacklist, workers
@@ -120,8 +121,13 @@ def test_a_version_tells_what_it_changed_and_can_be_returned_to(site: Scene, ope
     assert JournalEntry.objects.latest("pk").reason == "it was better"
 
 
-def test_a_preview_says_what_it_matches_and_would_have_bought(site: Scene, operator: Client) -> None:
+def test_a_preview_says_what_it_matches_and_would_have_bought(
+    site: Scene, operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     close_candles(site, "BTCUSDT")
+    # The form was made when the admin was loaded, before the strategy of the tests was there.
+    offered: Any = WorkerForm.base_fields["strategy"]
+    monkeypatch.setattr(offered, "choices", [*offered.choices, ("ALWAYS", "Always")])
     form = a_form(symbols="BTCUSDT, ETHUSDT", strategy="ALWAYS")
 
     answer = operator.post("/admin/trading/worker/preview/", form).json()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import NOON
@@ -48,8 +48,6 @@ def exact(tally: Tally) -> dict[str, object]:
     return {name: value for name, value in asdict(tally).items() if name in EXACT}
 
 
-# Thirteen fields a trade take long to draw on a busy machine.
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ended, max_size=6))
 def test_every_cut_of_every_worker_adds_up_to_all_trades(trades: list[Ended]) -> None:
     whole, sums = Tally(), defaultdict[tuple[Cut, bool], Tally](Tally)
@@ -65,7 +63,6 @@ def test_every_cut_of_every_worker_adds_up_to_all_trades(trades: list[Ended]) ->
     assert sums[Cut.RETURN, True].trades == whole.measured
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ended, max_size=4), st.lists(ended, max_size=4))
 def test_the_sum_of_two_days_is_the_sum_of_their_trades(first: list[Ended], second: list[Ended]) -> None:
     parts = cut(first)
