@@ -169,21 +169,6 @@ def test_an_alert_is_acknowledged(open_page: Opening, size: tuple[int, int], sta
     assert stack.rows("select acknowledged_by from monitoring_alert where code = ?", code) == [("operator",)]
 
 
-def test_without_a_network_the_last_snapshot_is_shown_as_old(open_page: Opening, stack: Stack) -> None:
-    visitor = open_page(size=PHONE, is_fresh=True)
-    expect(visitor.page.locator("#stale")).to_be_hidden()
-    visitor.page.wait_for_function("caches.match('/').then((kept) => Boolean(kept))")
-
-    visitor.context.set_offline(True)
-    visitor.page.reload()
-
-    expect(visitor.page.locator("#stale")).to_contain_text("Not live: this is how it was at")
-    expect(visitor.page.locator("#connection")).to_contain_text("not live")
-    expect(visitor.page.locator("#workers")).to_contain_text("Starter dips")
-    visitor.screenshot("offline")
-    visitor.complaints.clear()  # that the network is gone is a complaint to the browser
-
-
 def test_the_win_rate_comes_with_its_interval(open_page: Opening) -> None:
     visitor = open_page()
     cases = [(0, 1), (1, 1), (3, 7), (450, 1000)]
