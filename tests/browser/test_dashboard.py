@@ -169,6 +169,34 @@ def test_an_alert_is_acknowledged(open_page: Opening, size: tuple[int, int], sta
     assert stack.rows("select acknowledged_by from monitoring_alert where code = ?", code) == [("operator",)]
 
 
+def test_without_a_network_the_last_snapshot_is_shown_as_old(open_page: Opening, stack: Stack) -> None:
+    visitor = open_page(size=PHONE, is_fresh=True)
+    expect(visitor.page.locator("#stale")).to_be_hidden()
+    visitor.page.wait_for_function("navigator.serviceWorker.controller !== null")
+    visitor.page.wait_for_function("caches.match('/').then((kept) => Boolean(kept))")
+
+    visitor.context.set_offline(True)
+    visitor.page.reload()
+
+    expect(visitor.page.locator("#stale")).to_contain_text("Not live: this is how it was at")
+    expect(visitor.page.locator("#connection")).to_contain_text("not live")
+    expect(visitor.page.locator("#workers")).to_contain_text("Starter dips")
+    visitor.screenshot("offline")
+    visitor.context.set_offline(False)
+    expect(visitor.page.locator("#connection")).to_have_text("live")
+    expect(visitor.page.locator("#stale")).to_be_hidden()
+    visitor.complaints.clear()  # that the network was gone is a complaint to the browser
+
+
+def test_a_line_that_brought_no_snapshot_is_asked_for_one(open_page: Opening) -> None:
+    line = Line()
+    line.loses_snapshots = 1
+    visitor = open_page(prepare=line.prepare, is_fresh=True, wait=False)
+
+    expect(visitor.page.locator("#connection")).to_have_text("live")
+    assert (line.loses_snapshots, line.snapshots) == (0, 1)
+
+
 def test_the_win_rate_comes_with_its_interval(open_page: Opening) -> None:
     visitor = open_page()
     cases = [(0, 1), (1, 1), (3, 7), (450, 1000)]
@@ -201,6 +229,7 @@ class Line:
     def __init__(self) -> None:
         self.is_cut = self.is_silent = False
         self.snapshots = 0
+        self.loses_snapshots = 0
         self._here: WebSocketRoute | None = None
 
     def prepare(self, page: Page) -> None:
@@ -215,8 +244,11 @@ class Line:
         there.on_message(lambda text: self._pass(here, text))
 
     def _pass(self, here: WebSocketRoute, text: str | bytes) -> None:
-        if not self.is_silent:
-            self.snapshots += json.loads(text)["type"] == "snapshot"
+        is_snapshot = json.loads(text)["type"] == "snapshot"
+        if is_snapshot and self.loses_snapshots:
+            self.loses_snapshots -= 1
+        elif not self.is_silent:
+            self.snapshots += is_snapshot
             here.send(text)
 
     def cut(self) -> None:
@@ -243,7 +275,7 @@ def test_a_cut_line_comes_back_without_a_reload_and_nothing_is_lost(
     assert visitor.page.evaluate("window.isSame") is True
 
 
-def test_a_line_that_went_silent_is_given_up(open_page: Opening) -> None:
+def test_a_line_that_went_silent_is_given_up_and_opened_anew(open_page: Opening) -> None:
     line = Line()
     visitor = open_page(prepare=line.prepare, is_fresh=True)
     line.is_silent = True
@@ -251,6 +283,10 @@ def test_a_line_that_went_silent_is_given_up(open_page: Opening) -> None:
 
     visitor.page.clock.run_for(8_000)
     expect(visitor.page.locator("#connection")).to_contain_text("not live")
+    line.is_silent = False
+    visitor.page.clock.run_for(8_000)
+
+    expect(visitor.page.locator("#connection")).to_have_text("live")
 
 
 def test_two_screens_show_the_same(open_page: Opening, act: Act, trading: None) -> None:

@@ -8,6 +8,8 @@ const SILENT_MS = 6000;
 /* Processes number and send on their own, so two numbers may change places on the way. */
 const GAP_MS = 400;
 const FRESH_EVERY_MS = 60000;
+/* A line that speaks and has not brought the first snapshot by then is asked for it. */
+const FIRST_SNAPSHOT_MS = 3000;
 const KEEP_EVENTS = 300;
 const NOT_LOGGED_IN = 4401;
 
@@ -30,7 +32,7 @@ export class Connection {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/ws/dashboard`);
     this.socket = socket;
-    this.heardAt = Date.now();
+    this.heardAt = this.freshAt = Date.now();
     socket.onmessage = (message) => this.#hear(JSON.parse(message.data));
     socket.onclose = (event) => { if (socket === this.socket) this.#closed(event.code); };
   }
@@ -52,10 +54,12 @@ export class Connection {
       this.socket = null;
       silent.close();
       this.#closed(0);
-    } else if (this.seq !== null && (this.gapSince && now - this.gapSince > GAP_MS || now - this.freshAt > FRESH_EVERY_MS)) {
+    } else if (this.gapSince && now - this.gapSince > GAP_MS || now - this.freshAt > this.#freshEvery()) {
       this.ask();
     }
   }
+
+  #freshEvery() { return this.seq === null ? FIRST_SNAPSHOT_MS : FRESH_EVERY_MS; }
 
   ask() {
     this.gapSince = null;
