@@ -38,11 +38,11 @@ def main() -> int:
     wanted = LOCK.read_bytes()
     if INSTALLED.exists() and INSTALLED.read_bytes() == wanted:
         return 0
-    registry = _registry()
+    source = _source()
     try:
         for path, entry in json.loads(wanted)["packages"].items():
             if path:  # the one without is ourselves
-                _install(path, entry, registry=registry)
+                _install(path, entry, source=source)
     except CannotFetch as error:
         print(f"fast-cycle: {error}; until then the dashboard shows no charts", file=sys.stderr)  # noqa: T201 -- a program
         return 1
@@ -50,7 +50,7 @@ def main() -> int:
     return 0
 
 
-def _registry() -> str:
+def _source() -> str:
     """Give the address that npm would use here."""
     for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         address = os.environ.get(name, "").rstrip("/")
@@ -59,10 +59,10 @@ def _registry() -> str:
     return PUBLIC_REGISTRY
 
 
-def _install(path: str, entry: dict[str, str], *, registry: str) -> None:
+def _install(path: str, entry: dict[str, str], *, source: str) -> None:
     name = path.rpartition("node_modules/")[2]
     file = f"{name.rpartition('/')[2]}-{entry['version']}.tgz"
-    archive = _fetch(f"{registry}/{name}/-/{file}")
+    archive = _fetch(f"{source}/{name}/-/{file}")
     kind, _, expected = entry["integrity"].partition("-")
     if base64.b64encode(hashlib.new(kind, archive).digest()).decode() != expected:
         raise CannotFetch(f"{file} is not the file that package-lock.json names: its {kind} differs")

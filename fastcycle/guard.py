@@ -8,7 +8,6 @@ watch; whatever fails is tried again in the next round.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from monitoring.evidence import healthy_since
 from monitoring.halting import Judge, Patience, Verdict
 from monitoring.outbox import Message
 from monitoring.rules import Health
+from monitoring.threads import OwnThread
 from monitoring.watch import Watch
 from trading import bootstrap
 from trading.domain.rollout import Evidence, Stage
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 ACTOR = "guard"
 LOOK_EVERY_S = 60.0
-STOP_LIMIT_S = 2.0
 BEFORE = timedelta(minutes=10)
 MAX_MOMENTS = 300
 # What a configuration needs before it is one to go back to: a day of health above 80.
@@ -41,29 +40,18 @@ STABLE_HOURS = 24.0
 STABLE_HEALTH = 81
 
 
-class Guard:
+class Guard(OwnThread):
     """One node's guard. Only the watch that judges lets it hear anything."""
 
+    stop_limit_s = 2.0
+
     def __init__(self, patience: Patience, *, clock: Callable[[], datetime] = bootstrap.utc_now) -> None:
+        super().__init__("guard")
         self._clock = clock
         self._judge = Judge(patience)
         self._moments: deque[tuple[datetime, Health]] = deque(maxlen=MAX_MOMENTS)
         self._verdict: tuple[Verdict, Health] | None = None
         self._heard_s = 0.0
-        self._wake = threading.Event()
-        self._is_over = False
-        self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
-
-    def start(self) -> None:
-        """Act from a thread of its own."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the act that is under way."""
-        self._is_over = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(STOP_LIMIT_S)
 
     def hear(self, health: Health, *, now: datetime) -> None:
         """Take one round of the watch; nothing here waits for anybody."""

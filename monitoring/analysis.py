@@ -124,11 +124,8 @@ def read_scope(request: HttpRequest, assets: Sequence[str], *, now: datetime, pr
         since = _begin(request.GET.get(f"{prefix}period", DEFAULT_PERIOD), now=now)
     if since and until and since > until:
         raise Http404(f"{prefix}since must not be after {prefix}until")
-    asset = request.GET.get("asset", assets[0])
-    if asset not in assets:
-        raise Http404(f"asset must be one of {', '.join(assets)}")
     return Scope(
-        quote_asset=asset,
+        quote_asset=read_asset(request, assets),
         since=since,
         until=until,
         worker_id=read_number(request, f"{prefix}worker"),
@@ -140,6 +137,14 @@ def _begin(period: str, *, now: datetime) -> date | None:
     if period not in PERIODS:
         raise Http404(f"period must be one of {', '.join(PERIODS)}")
     return None if period == "all" else now.astimezone(UTC).date() - timedelta(days=int(period) - 1)
+
+
+def read_asset(request: HttpRequest, assets: Sequence[str]) -> str:
+    """Read a quote asset. Raises Http404."""
+    asset = request.GET.get("asset", assets[0])
+    if asset not in assets:
+        raise Http404(f"asset must be one of {', '.join(assets)}")
+    return asset
 
 
 def read_day(request: HttpRequest, name: str) -> date | None:
@@ -185,8 +190,9 @@ def _edges(points: Sequence[Point], scope: Scope, *, now: datetime) -> tuple[dat
     first = points[0].at if points else now
     if scope.since is None:
         return min(first, end - timedelta(hours=1)), min(end, now)
-    # A period in which trading began starts where it began, so that the curve is not a corner of its picture.
-    return max(_midnight(scope.since), first - timedelta(days=1)), min(end, now)
+    # A period in which trading began starts a little before, or the curve is a corner of its picture.
+    end = min(end, now)
+    return max(_midnight(scope.since), first - max((end - first) / 20, timedelta(minutes=1))), end
 
 
 def _midnight(day: date) -> datetime:

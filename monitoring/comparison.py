@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from monitoring import live, plots
-from monitoring.analysis import assets_of, read_day
+from monitoring.analysis import assets_of, read_asset, read_day
 from monitoring.gate import viewers_only
 from monitoring.templatetags import humanfigures as written
 from trading.domain.slices import Tally, difference, falls
@@ -49,9 +49,7 @@ def page(request: HttpRequest) -> HttpResponse:
     now = live.utc_now()
     recent = analysis.read_recent()
     assets = assets_of(recent)
-    asset = request.GET.get("asset", assets[0])
-    if asset not in assets:
-        raise Http404(f"asset must be one of {', '.join(assets)}")
+    asset = read_asset(request, assets)
     choices = _choices(analysis.list_traders(), analysis.list_all_versions())
     sides = []
     for name in SIDES:

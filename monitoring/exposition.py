@@ -29,9 +29,9 @@ MIB = 1024 * 1024
 
 def expose(*, now: datetime) -> bytes:
     """Give the exposition of this moment."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(now))
-    return generate_latest(registry)
+    figures = CollectorRegistry(auto_describe=False)
+    figures.register(_Figures(now))
+    return generate_latest(figures)
 
 
 class _Figures(Collector):

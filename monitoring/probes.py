@@ -27,6 +27,7 @@ from redis.retry import Retry
 
 from monitoring.rules import BEAT_LATE_S, GUEST_LATE_S, HOSTS
 from monitoring.snapshot import StoredInputs, read_stored
+from monitoring.threads import OwnThread
 from trading.selectors import live
 from trading.selectors.live import LiveReading, ProcessStatus
 
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ANSWER_LIMIT_S = 1.0
-STOP_LIMIT_S = 1.0
 QUEUE_KEY = "fc:celery:trading"
 STOPPING_KEY = "fc:stopping:{host}"
 LEASE_KEY = "fc:watch:lease"
@@ -43,37 +43,24 @@ LEASE_MS = 5000
 MIB = 1024 * 1024
 
 
-class Look(Generic[T]):
+class Look(OwnThread, Generic[T]):
     """One place to look at. `read` may hang or raise; then the look is silent."""
 
     def __init__(self, name: str, read: Callable[[], T], *, limit_s: float) -> None:
+        super().__init__(f"look {name}")
         self._name = name
         self._read = read
         self._limit_s = limit_s
-        self._asked = threading.Event()
         self._done = threading.Event()
-        self._is_over = False
         self._value: T | None = None
         self._asked_s: float | None = None
-        self._thread = threading.Thread(target=self._run, name=f"look {name}", daemon=True)
-
-    def start(self) -> None:
-        """Be ready to look, on a thread of its own."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the look that is under way."""
-        self._is_over = True
-        self._asked.set()
-        if self._thread.is_alive():
-            self._thread.join(STOP_LIMIT_S)
 
     def ask(self) -> None:
         """Begin a look, unless the last one is still under way."""
         if self._asked_s is None:
             self._done.clear()
             self._asked_s = time.monotonic()
-            self._asked.set()
+            self._wake.set()
 
     def take(self, *, wait_s: float) -> T | None:
         """Wait a moment; give the newest value, or None when the place is silent."""
@@ -84,8 +71,8 @@ class Look(Generic[T]):
 
     def _run(self) -> None:
         while True:
-            self._asked.wait()
-            self._asked.clear()
+            self._wake.wait()
+            self._wake.clear()
             if self._is_over:
                 connections.close_all()
                 return

@@ -22,13 +22,13 @@ from monitoring import rows
 from monitoring.alert_rules import Watched
 from monitoring.models import HealthSample, WatchMark
 from monitoring.outbox import Message
+from monitoring.threads import OwnThread
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 ROUND_S = 1.0
-STOP_LIMIT_S = 1.0
 # A write that takes longer than this counts as refused: an order would wait as long.
 WRITE_LIMIT_S = 1.5
 MAX_SAMPLES = 2000
@@ -43,33 +43,20 @@ class _Answer:
     value: bool = True
 
 
-class Store:
+class Store(OwnThread):
     """One node's writer. `node` is a name that no other process has."""
 
     def __init__(self, node: str, *, clock: Callable[[], datetime]) -> None:
+        super().__init__("watch store")
         self._node = node
         self._clock = clock
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._is_over = False
         self._alerts: dict[str, Watched] = {}
         self._samples: deque[HealthSample] = deque(maxlen=MAX_SAMPLES)
         self._jobs: deque[Callable[[], None]] = deque(maxlen=MAX_JOBS)
         self._rows = rows.Rows(node, clock=clock)
         self._began_s: float | None = None
         self._is_written: bool | None = None
-        self._thread = threading.Thread(target=self._run, name="watch store", daemon=True)
-
-    def start(self) -> None:
-        """Write from a thread of its own."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the write that is under way."""
-        self._is_over = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(STOP_LIMIT_S)
 
     @property
     def takes_writes(self) -> bool | None:

@@ -1,6 +1,6 @@
 /* The first screen: the three questions, what the account is worth, health with every lost point, limits. */
 
-import { amountText, countText, durationText, percentText, secondsText } from "./format.js";
+import { amountText, countText, durationText, percentText, plainCode, secondsText } from "./format.js";
 import { byId, el, fill } from "./dom.js";
 import { equityOf, isHeld, openTotals, workerName } from "./state.js";
 import { age, decisionText, money, serverNow, state } from "./view.js";
@@ -140,7 +140,7 @@ export function drawHealth() {
         ? losses.map((loss) => el("li", {}, el("b", { class: "number" }, `\u2212${loss.points}`), ` ${loss.text} `, el("code", {}, loss.code)))
         : [el("li", {}, "Nothing takes points away.")]))),
     el("dl", { class: "facts" }, ...facts.flatMap(([name, text]) => [el("dt", {}, name), el("dd", {}, text)])),
-    unknown.length ? el("p", { class: "empty" }, `Not known: ${unknown.join(", ")}`) : null);
+    unknown.length ? el("p", { class: "empty" }, `Not known: ${unknown.map(plainCode).join(", ")}`) : null);
 }
 
 function known(value, write) {
