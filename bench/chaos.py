@@ -100,7 +100,8 @@ def summary(report: dict[str, Any]) -> str:
     verdict = "VIOLATED" if report["violations"] else "clean"
     line = (
         f"seed {report['seed']}: {verdict}; {report['seconds']:.0f} s of mischief ({acts}), "
-        f"{report['entries']} entries, {report['fills']} fills, calm after {report['calm_s']:.1f} s, "
+        f"{report['entries']} entries, {report['fills']} fills, "
+        f"resumed {report['resumed']} times, calm after {report['calm_s']:.1f} s, "
         f"longest without protection {report['longest_unprotected_s']:.1f} s"
     )
     return "\n".join([line, *(f"  {violation}" for violation in report["violations"])])
@@ -115,7 +116,7 @@ def run(seed: int, seconds: float, *, keep: Path | None = None, tell: bool = Fal
             _demand_known(house)
             house.hire()
             began_s = time.time()
-            told = _play(acts, house, began_s=began_s, seconds=seconds, tell=tell)
+            told, resumed = _play(acts, house, began_s=began_s, seconds=seconds, tell=tell)
             calm_s = _calm_down(house)
             reported = _reported(house)
             facts = replace(_gather(house, told), reported=reported)
@@ -125,6 +126,7 @@ def run(seed: int, seconds: float, *, keep: Path | None = None, tell: bool = Fal
         report = _report(seed, seconds, told, facts) | {
             "calm_s": calm_s,
             "ready_s": house.ready_s,
+            "resumed": resumed,
             "violations": violations,
             "errors": errors,
         }
@@ -142,10 +144,13 @@ def _demand_known(house: House) -> None:
 
 def _play(
     acts: list[Act], house: House, *, began_s: float, seconds: float, tell: bool
-) -> list[tuple[float, Act, str]]:
-    """Carry out the acts at their moments; give when each was done and what came of it."""
+) -> tuple[list[tuple[float, Act, str]], int]:
+    """Carry out the acts at their moments; give when each was done, what came of it, and the halts undone."""
     told = []
+    resumed = 0
     for act in acts:
+        # Mischief is no reason to rest: what the product halts by itself, an operator starts again.
+        resumed += house.resume()
         time.sleep(max(began_s + act.at_s - time.time(), 0.0))
         at_s = time.time()
         came = house.restart() if act.kind == "restart" else carry_out(act, house.stack)
@@ -153,7 +158,7 @@ def _play(
         if tell:
             print(f"{at_s - began_s:7.2f} {act.told()}: {came}", file=sys.stderr, flush=True)  # noqa: T201 -- asked for
     time.sleep(max(began_s + seconds - time.time(), 0.0))
-    return told
+    return told, resumed
 
 
 def _calm_down(house: House) -> float:

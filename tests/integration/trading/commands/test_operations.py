@@ -14,6 +14,7 @@ from trading.domain.ports import VenueUnavailable
 from trading.domain.values import to_text
 from trading.models import Balance, ExternalChange, FillRow, InstrumentRow, Trade
 from trading.services import blacklist
+from trading.services.incidents import open_incident_and_halt
 
 pytestmark = pytest.mark.usefixtures("always")
 
@@ -58,6 +59,26 @@ def test_kill_tells_a_line_for_everything_that_is_left_and_exits_1(
 def test_kill_refuses_a_level_that_does_not_exist(site: Scene) -> None:
     with pytest.raises(CommandError, match="invalid choice"):
         call_command("kill", "--level", "everything")
+
+
+def test_resume_lets_the_account_trade_again_and_names_what_is_not_answered(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_worker(site)
+    open_incident_and_halt("a test", {}, by="test", desk=site.desk)
+    turn(site)
+    assert not Trade.objects.exists()
+
+    call_command("resume", "--reason", "all is well")
+
+    assert capsys.readouterr().out.splitlines()[1].endswith(": a test")
+    turn(site)
+    assert Trade.objects.count() == 1
+
+
+def test_resume_asks_for_a_reason(site: Scene) -> None:
+    with pytest.raises(CommandError, match="--reason"):
+        call_command("resume")
 
 
 def test_reconcile_is_clean_when_the_ledger_agrees(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:
