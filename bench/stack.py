@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,8 @@ class Stack:
                 return json.loads(reply.read())
         except urllib.error.HTTPError as error:
             raise SystemExit(f"{method} {path} {body!r}: {error.read().decode()}") from error
+        except (HTTPException, json.JSONDecodeError) as error:
+            raise ConnectionError(f"the venue died while it answered: {error}") from error
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Read from the product's database; values stand for question marks."""

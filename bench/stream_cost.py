@@ -24,7 +24,6 @@ import aiohttp
 import orjson
 import psutil
 import redis
-import redis.asyncio
 from uvloop import new_event_loop
 
 from bench.frame_server import name_of
@@ -34,6 +33,7 @@ from trading.exchange.market_stream import MarketStream
 from trading.market.cache import MarketCache, MarketWriter
 from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuotes, Price
 from trading.market.lease import Lease
+from trading.market.packed_redis import open_redis
 
 SYMBOLS, PER_S, SECONDS = 400, 25.0, 20.0
 WARM_S = 3.0
@@ -106,7 +106,7 @@ async def read_as_the_feed(port: int, symbols: int, address: str) -> None:
             f"ws://127.0.0.1:{port}", clock=_utc_now, on_quotes=on_quotes, on_candle=on_candle
         )
 
-    client = redis.asyncio.Redis.from_url(address)
+    client = open_redis(address)
     wanted = {(name_of(number), "1m") for number in range(symbols)}
     doors = FeedDoors(
         list_subscriptions=lambda: wanted,

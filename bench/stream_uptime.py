@@ -46,6 +46,7 @@ from trading.exchange.signing import Signer
 from trading.exchange.user_stream import UserStream
 from trading.market.cache import MarketCache
 from trading.market.ingest import FEED_KEY
+from trading.market.packed_redis import open_redis
 from trading.paper.catalogue_symbols import known_symbols
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -327,7 +328,7 @@ def _missing(symbol: str, ours: Sequence[int], venue: Venue) -> int:
 
 async def listen(venue_url: str, address: str) -> None:
     """Run feed and user stream, and tell how the latter is."""
-    client = redis.asyncio.Redis.from_url(address)
+    client = open_redis(address)
     stream = UserStream(
         f"{venue_url.replace('http', 'ws', 1)}/ws-api/v3",
         api_key=KEY,

@@ -28,6 +28,7 @@ from trading.exchange.throttle import Throttle
 from trading.exchange.user_stream import OnEvent, OnResync, UserStream
 from trading.market.cache import MarketCache, MarketWriter
 from trading.market.lease import Lease
+from trading.market.packed_redis import open_redis
 from trading.services.context import Desk, Limits
 from trading.services.roster import Roster
 
@@ -73,7 +74,7 @@ def warm_up() -> None:
 def get_async_redis() -> redis.asyncio.Redis:
     """Give a new Redis client for the event loop that is running; it belongs to that loop."""
     # Never tried again by itself: an append that is repeated would store a candle twice.
-    return redis.asyncio.Redis.from_url(
+    return open_redis(
         settings.REDIS_URL,
         socket_timeout=REDIS_TIMEOUT_S,
         socket_connect_timeout=REDIS_TIMEOUT_S,

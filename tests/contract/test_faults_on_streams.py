@@ -21,6 +21,7 @@ from trading.exchange.market_stream import MarketStream
 from trading.market.cache import MarketCache, MarketWriter
 from trading.market.ingest import FEED_KEY, Feed, FeedDoors, OnCandle, OnQuotes, Quoted
 from trading.market.lease import Lease
+from trading.market.packed_redis import open_redis
 
 SECOND = 1000
 
@@ -153,7 +154,7 @@ async def feeding(server: PaperServer, venue: Any, address: str) -> AsyncIterato
         publish_triggers=lambda _symbols: None,
         publish_prices=show,
     )
-    client = redis.asyncio.Redis.from_url(address)
+    client = open_redis(address)
     feed = Feed(
         open_stream=open_stream,
         venue=venue,

@@ -17,6 +17,7 @@ from trading.exchange.throttle import Throttle
 from trading.market.cache import MarketWriter
 from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuotes, Price
 from trading.market.lease import Lease
+from trading.market.packed_redis import open_redis
 
 
 async def feed(venue_url: str, address: str, symbols: Sequence[str]) -> None:
@@ -30,7 +31,7 @@ async def feed(venue_url: str, address: str, symbols: Sequence[str]) -> None:
     venue = BinanceVenue(
         rest_url=f"{venue_url}/api", api_key=KEY, api_secret=SECRET, throttle=throttle, clock=clock
     )
-    client = redis.asyncio.Redis.from_url(address)
+    client = open_redis(address)
     doors = FeedDoors(
         list_subscriptions=lambda: {(symbol, "1s") for symbol in symbols},
         list_triggers=dict,

@@ -31,6 +31,8 @@ LAGGING_MS = 2000
 RENEWED_AFTER_LAG_MS = 30_000
 SHUTDOWN = "serverShutdown"
 
+_loads = orjson.loads
+
 OpenSocket = Callable[[str, "Connection"], SupervisedSocket]
 
 
@@ -104,6 +106,7 @@ class MarketTalk:
         self.lag_ms = 0
         self._connection = connection
         self._stream = connection.stream
+        self._take_quote = connection.stream.take_quote
         self._link = link
         self._live: set[str] = set()
         self._lagging_since_ms: int | None = None
@@ -157,7 +160,7 @@ class MarketTalk:
     def hear(self, data: bytes, arrived_ms: int) -> None:
         """Take one message."""
         try:
-            message = orjson.loads(data)
+            message = _loads(data)
             frame = message["data"]
             kind = frame.get("e")
         except orjson.JSONDecodeError:
@@ -170,7 +173,7 @@ class MarketTalk:
         link.heard += 1
         link.heard_ms = arrived_ms
         if kind is None or kind == "bookTicker":
-            self._stream.take_quote(frame, arrived_ms - self.lag_ms)
+            self._take_quote(frame, arrived_ms - self.lag_ms)
         elif kind == SHUTDOWN:
             link.leave(SHUTDOWN, is_planned=True)
         else:
@@ -207,7 +210,7 @@ class MarketTalk:
         self._answered.clear()
         self._said_s = time.monotonic()
         params = {} if names is None else {"params": sorted(names)}
-        await self._link.ws.send_json({"method": method, **params, "id": self._message_id})
+        self._link.wire.send_json({"method": method, **params, "id": self._message_id})
         async with asyncio.timeout(CONTROL_ANSWER_S):
             await self._answered.wait()
 

@@ -204,13 +204,15 @@ def quote_row(data: Payload, arrived_ms: int) -> QuoteRow:
     return QuoteRow(data["s"], bid, ask, f"{text}|{data.get('E', '')}|{arrived_ms}", arrived_ms)
 
 
-def kline_frame(data: Payload) -> tuple[Candle, bool]:
-    """Decode `<symbol>@kline_<interval>`: the candle, and whether it closed.
+def closed_candle(data: Payload) -> Candle | None:
+    """Decode `<symbol>@kline_<interval>`: the candle, or None as long as it still grows.
 
     Source: web-socket-streams.md, "Kline/Candlestick Streams for UTC".
     """
     kline = as_object(data.get("k"), "k")
-    candle = Candle(
+    if not is_true(kline, "x"):
+        return None
+    return Candle(
         symbol=text(kline, "s"),
         interval=text(kline, "i"),
         open_ms=whole(kline, "t"),
@@ -220,7 +222,6 @@ def kline_frame(data: Payload) -> tuple[Candle, bool]:
         close=_real(kline.get("c"), "c"),
         volume=_real(kline.get("v"), "v"),
     )
-    return candle, is_true(kline, "x")
 
 
 def _kline_row(row: Sequence[object], *, symbol: str, interval: str) -> Candle:

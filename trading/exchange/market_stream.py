@@ -20,7 +20,7 @@ from trading.domain.market import Candle
 from trading.domain.ports import Clock
 from trading.domain.values import to_ms
 from trading.exchange.connection import Connection
-from trading.exchange.decode_market import QuoteRow, kline_frame, quote_row
+from trading.exchange.decode_market import QuoteRow, closed_candle, quote_row
 from trading.exchange.fields import MalformedMessage, Payload, UnknownMessage
 from trading.exchange.lag import UsualDelay
 from trading.exchange.pacing import MARKET_SHARE, ConnectionPace
@@ -219,12 +219,12 @@ class MarketStream:
             return
         self.heard += 1
         try:
-            candle, is_closed = kline_frame(data)
+            candle = closed_candle(data)
         except UnknownMessage as error:
             self.refused[MALFORMED] += 1
             log.warning("market_frame_unreadable", extra={"error": str(error)})
             return
-        if is_closed:
+        if candle is not None:
             self._on_candle(candle, arrived_ms)
 
     def _hand_on(self) -> None:

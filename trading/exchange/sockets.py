@@ -10,22 +10,20 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
-
-import aiohttp
+from typing import Protocol
 
 from trading.domain.ports import Clock
 from trading.domain.values import to_ms
 from trading.exchange.pacing import SETTLED_S, ConnectionPace
 from trading.exchange.silence import ExpectedPause
+from trading.exchange.wire import Refused, Wire, WireError
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 2.0
 READY_TIMEOUT_S = 15.0
-CLOSE_TIMEOUT_S = 1.0
 LINGER_S = 1.0  # what the venue sent to the old connection before the new one stood may still be on its way
 WATCH_EVERY_S = 0.1  # a learned pause is this much too long at most, and silence is four pauses
 AWAY_S = 0.4  # between two looks: then this program itself stood still
@@ -36,8 +34,6 @@ TOLD_TO_WAIT = (418, 429)
 DEFAULT_WAIT_S = 5.0  # where a refusal does not say how long
 AGE = "age"
 SILENCE = "silence"
-
-RawSocket: TypeAlias = "aiohttp.ClientWebSocketResponse[Literal[False]]"  # texts come as bytes
 
 
 class ToldToWait(Exception):
@@ -88,17 +84,17 @@ class Link:
         self.heard_ms = 0
         self.task: asyncio.Task[None] | None = None
         self._socket = socket
-        self._ws: RawSocket | None = None
+        self._wire: Wire | None = None
 
     @property
-    def ws(self) -> RawSocket:
+    def wire(self) -> Wire:
         """The open connection."""
-        assert self._ws is not None, "a talk begins when the connection is open"
-        return self._ws
+        assert self._wire is not None, "a talk begins when the connection is open"
+        return self._wire
 
-    def open(self, ws: RawSocket) -> None:
+    def open(self, wire: Wire) -> None:
         """Note that the connection stands."""
-        self._ws, self.opened_s = ws, time.monotonic()
+        self._wire, self.opened_s = wire, time.monotonic()
 
     def ready(self) -> None:
         """Tell that it serves: it takes the place of its predecessor, which is closed a little later."""
@@ -113,8 +109,8 @@ class Link:
 
     async def close(self) -> None:
         """End the connection."""
-        if self._ws is not None and not self._ws.closed:
-            await self._ws.close()
+        if self._wire is not None and not self._wire.closed:
+            await self._wire.close()
 
 
 class SupervisedSocket:
@@ -167,25 +163,24 @@ class SupervisedSocket:
         """Hold the connection until cancelled."""
         self._started_s = time.monotonic()
         self._read_clock()
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
-            watching = asyncio.create_task(self._watch())
-            try:
-                await self._keep(session)
-            finally:
-                self._tasks.add(watching)
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
-                self._down(time.monotonic())
+        watching = asyncio.create_task(self._watch())
+        try:
+            await self._keep()
+        finally:
+            self._tasks.add(watching)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._down(time.monotonic())
 
-    async def _keep(self, session: aiohttp.ClientSession) -> None:
+    async def _keep(self) -> None:
         while True:
             self._changed.clear()
             wait_s: float | None = None
             if self._next is None and (self._current is None or self._current.leaving):
                 wait_s = self._pace.wait_s(time.monotonic(), is_first=self._at_once)
                 if wait_s <= 0:
-                    self._begin(session)
+                    self._begin()
                     continue
             # Looked at again once in a while: another socket's success lets this one follow.
             pause = None if wait_s is None else min(wait_s, LOOK_AGAIN_S)
@@ -195,7 +190,7 @@ class SupervisedSocket:
             except TimeoutError:
                 continue
 
-    def _begin(self, session: aiohttp.ClientSession) -> None:
+    def _begin(self) -> None:
         current = self._current
         if current is not None and current.is_planned:
             self._status.handovers += 1
@@ -206,45 +201,35 @@ class SupervisedSocket:
             self._tried_at_once_s = time.monotonic()
         self._at_once = False
         link = self._next = Link(self, current)
-        link.task = asyncio.create_task(self._live(session, link))
+        link.task = asyncio.create_task(self._live(link))
         self._tasks.add(link.task)
         link.task.add_done_callback(self._tasks.discard)
 
-    async def _live(self, session: aiohttp.ClientSession, link: Link) -> None:
+    async def _live(self, link: Link) -> None:
         """Connect and read until the connection ends."""
         was_reached = False
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                ws = await session.ws_connect(
-                    self._url,
-                    max_msg_size=0,
-                    decode_text=False,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
-                )
+            wire = await Wire.connect(self._url, timeout_s=CONNECT_TIMEOUT_S)
             was_reached = True
-            async with ws:
-                link.open(ws)
+            try:
+                link.open(wire)
                 log.info("socket_connected", extra={"socket": self.name})
-                await self._read(ws, link)
-            log.warning("socket_closed", extra={"socket": self.name, "code": ws.close_code})
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            was_reached = was_reached or isinstance(error, aiohttp.ClientResponseError)
+                await self._read(wire, link)
+            finally:
+                await wire.close()
+            log.warning("socket_closed", extra={"socket": self.name, "code": wire.close_code})
+        except WireError as error:
+            was_reached = was_reached or isinstance(error, Refused)
             self._failed(error)
         finally:
             self._ended(link, was_reached=was_reached)
 
-    async def _read(self, ws: RawSocket, link: Link) -> None:
+    async def _read(self, wire: Wire, link: Link) -> None:
         talk = self._talk(link)
-        hear, text = talk.hear, aiohttp.WSMsgType.TEXT
         holding = asyncio.create_task(self._hold(talk, link))
         try:
-            async for message in ws:
-                if message.type is text:
-                    try:
-                        # One addition: asking the clock for every message would cost more than reading it.
-                        hear(message.data, int(time.monotonic() * 1000 + self._clock_ahead_ms))
-                    except Exception:  # the rim of the socket: one message must not end the stream
-                        log.exception("socket_message_failed", extra={"socket": self.name})
+            wire.listen(talk.hear, now_ms=self._now_ms)
+            await wire.wait_closed()
         finally:
             holding.cancel()
             await asyncio.gather(holding, return_exceptions=True)
@@ -309,8 +294,12 @@ class SupervisedSocket:
 
     def _failed(self, error: Exception) -> None:
         self._status.failures += 1
-        if isinstance(error, aiohttp.WSServerHandshakeError) and error.status in TOLD_TO_WAIT:
-            self._pace.hold(time.monotonic() + _retry_after_s(error))
+        if (
+            isinstance(error, Refused)
+            and error.response is not None
+            and error.response.status in TOLD_TO_WAIT
+        ):
+            self._pace.hold(time.monotonic() + _retry_after_s(error.response.headers))
         log.warning("socket_failed", extra={"socket": self.name, "error": type(error).__name__})
 
     async def _watch(self) -> None:
@@ -352,6 +341,10 @@ class SupervisedSocket:
             self._connected_s += max(since_s - self._up_since_s, 0.0)
         self._up_since_s = None
 
+    def _now_ms(self) -> int:
+        """Give the moment by one addition: asking the clock itself costs more than reading a message."""
+        return int(time.monotonic() * 1000 + self._clock_ahead_ms)
+
     def _read_clock(self) -> None:
         self._clock_ahead_ms = to_ms(self._clock()) - time.monotonic() * 1000
 
@@ -361,6 +354,6 @@ async def _retire(old: Link) -> None:
     await old.close()
 
 
-def _retry_after_s(refusal: aiohttp.WSServerHandshakeError) -> float:
-    word = refusal.headers.get("Retry-After", "") if refusal.headers is not None else ""
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    word = headers.get("Retry-After", "")
     return float(word) if word.isdigit() else DEFAULT_WAIT_S

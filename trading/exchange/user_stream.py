@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import aiohttp
 import orjson
 
 from trading.domain.ports import Clock
@@ -151,7 +150,7 @@ class UserTalk:
     def __init__(self, stream: UserStream, link: Link) -> None:
         self._stream = stream
         self.link = link
-        self._api = WsApi(link.ws, unknown=stream.unknown)
+        self._api = WsApi(link.wire, unknown=stream.unknown)
         self._subscription_id: int | None = None
 
     async def hold(self) -> None:
@@ -193,7 +192,7 @@ class UserTalk:
         """Tell whether this connection still serves."""
         try:
             await self._api.request("ping", timeout_s=ANSWER_S)
-        except (WsApiRefused, TimeoutError, ConnectionError, aiohttp.ClientError):
+        except (WsApiRefused, TimeoutError, ConnectionError):
             return False
         return self.link.is_planned
 

@@ -16,7 +16,7 @@ import orjson
 
 from trading.exchange.fields import Payload, UnknownMessage
 from trading.exchange.signing import Signer
-from trading.exchange.sockets import RawSocket
+from trading.exchange.wire import Wire
 
 Param = str | int
 
@@ -59,8 +59,8 @@ def _refusal(method: str, reply: Payload) -> WsApiRefused:
 class WsApi:
     """The requests that wait on one connection."""
 
-    def __init__(self, ws: RawSocket, *, unknown: Counter[str]) -> None:
-        self._ws = ws
+    def __init__(self, wire: Wire, *, unknown: Counter[str]) -> None:
+        self._wire = wire
         self._unknown = unknown
         self._ids = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[Payload]] = {}
@@ -78,7 +78,7 @@ class WsApi:
         answer = self._waiting[request_id] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(timeout_s):
-                await self._ws.send_json({"id": request_id, "method": method, "params": dict(params or {})})
+                self._wire.send_json({"id": request_id, "method": method, "params": dict(params or {})})
                 reply = await answer
         finally:
             del self._waiting[request_id]

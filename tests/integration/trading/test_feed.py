@@ -21,6 +21,7 @@ from trading.market import histories, ingest
 from trading.market.cache import MarketCache, MarketWriter, candles_key
 from trading.market.ingest import FEED_KEY, Feed, FeedDoors, OnCandle, OnQuotes
 from trading.market.lease import Lease
+from trading.market.packed_redis import open_redis
 
 MINUTE = 60_000
 NOW_MS = to_ms(START)
@@ -103,7 +104,7 @@ def cache(redis_client: redis.Redis) -> MarketCache:
 @asynccontextmanager
 async def feeding(world: World, address: str) -> AsyncIterator[None]:
     """Run a feed on this world until the block ends."""
-    client = redis.asyncio.Redis.from_url(address)
+    client = open_redis(address)
     doors = FeedDoors(
         list_subscriptions=lambda: set(world.wanted),
         list_triggers=lambda: world.watched,

@@ -18,6 +18,7 @@ from trading.market.cache import (
     MarketWriter,
     candles_key,
 )
+from trading.market.packed_redis import open_redis
 
 MINUTE = 60_000
 
@@ -25,7 +26,7 @@ MINUTE = 60_000
 @pytest.fixture
 async def writer(redis_server: str, redis_client: redis.Redis) -> AsyncIterator[MarketWriter]:
     """The feed's side, on an empty Redis."""
-    client = redis.asyncio.Redis.from_url(redis_server)
+    client = open_redis(redis_server)
     yield MarketWriter(client)
     await client.aclose()
 

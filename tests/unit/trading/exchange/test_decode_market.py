@@ -106,10 +106,15 @@ def test_a_malformed_candle_is_refused(row: list[Any]) -> None:
         decode_market.candles([row], symbol="BTCUSDT", interval="1m", closed_before_ms=10**13)
 
 
-def test_a_kline_frame_tells_whether_it_closed() -> None:
-    candle, is_closed = decode_market.kline_frame(FRAME)
+def test_a_kline_frame_gives_a_candle_once_it_closed() -> None:
+    kline: dict[str, Any] = FRAME["k"]  # type: ignore[assignment]
+    grows = FRAME | {"k": kline | {"x": False}}
 
-    assert (candle.symbol, candle.interval, candle.open_ms, is_closed) == ("BTCUSDT", "1m", 60_000, True)
+    candle = decode_market.closed_candle(FRAME)
+
+    assert candle is not None
+    assert (candle.symbol, candle.interval, candle.open_ms) == ("BTCUSDT", "1m", 60_000)
+    assert decode_market.closed_candle(grows) is None
 
 
 def test_a_book_ticker_is_taken_apart_and_read() -> None:
