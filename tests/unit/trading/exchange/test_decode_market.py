@@ -29,7 +29,7 @@ SYMBOL: dict[str, Any] = {
     ],
 }
 KLINE: list[Any] = [60_000, "1.0", "2.0", "0.5", "1.5", "100.25", 119_999, "150", 7, "50", "75", "0"]
-FRAME = {
+FRAME: dict[str, Any] = {
     "e": "kline",
     "k": {"t": 60_000, "s": "BTCUSDT", "i": "1m", "o": "1", "h": "2", "l": "0.5", "c": "1.5", "v": "9",
           "x": True},
@@ -107,8 +107,7 @@ def test_a_malformed_candle_is_refused(row: list[Any]) -> None:
 
 
 def test_a_kline_frame_gives_a_candle_once_it_closed() -> None:
-    kline: dict[str, Any] = FRAME["k"]  # type: ignore[assignment]
-    grows = FRAME | {"k": kline | {"x": False}}
+    grows = FRAME | {"k": {**FRAME["k"], "x": False}}
 
     candle = decode_market.closed_candle(FRAME)
 
