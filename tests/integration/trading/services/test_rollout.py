@@ -1,11 +1,13 @@
 """Stages are enforced where an entry is recorded: however a worker came to be, it cannot exceed its stage."""
 
+import io
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
@@ -58,8 +60,21 @@ def _by_command(scene: Scene, worker: Worker, operator: Client) -> None:
     call_command("worker", "create", *options, "--trade-notional", "100", "--start", "--json")
 
 
+def _by_import(scene: Scene, worker: Worker, operator: Client) -> None:
+    written = io.StringIO()
+    call_command("export", "workers", "--format", "json", stdout=written)
+    rows = json.loads(written.getvalue())
+    rows[0] |= {"name": "big", "trade_notional": "100", "budget": "500"}
+    workers.stop_worker(worker.pk, actor=OPERATOR, now=scene.clock())
+    page = "/admin/trading/worker/import-file/"
+    file = SimpleUploadedFile("rows.json", json.dumps(rows).encode())
+    preview = operator.post(page, {"file": file})
+    operator.post(page, {"text": preview.context["text"], "confirmed": "yes"})
+    workers.start_worker(Worker.objects.get(name="big").pk, actor=OPERATOR, now=scene.clock())
+
+
 def _by_row(scene: Scene, worker: Worker, operator: Client) -> None:
-    # What no service made: an import, a script with a database connection.
+    # What no service made: a script with a database connection.
     config = {**config_to_json(a_config(strategy="ALWAYS", interval="1m")), "trade_notional": Decimal(100)}
     version = WorkerVersion.objects.create(
         worker=worker, number=9, created_at=scene.clock(), created_by="x", **config
@@ -75,7 +90,7 @@ def _by_restoring(scene: Scene, worker: Worker, operator: Client) -> None:
     rollback.roll_back(snapshot, by=OPERATOR, desk=scene.desk)
 
 
-WAYS = (_by_form, _by_command, _by_row, _by_restoring)
+WAYS = (_by_form, _by_command, _by_import, _by_row, _by_restoring)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__[1:])
