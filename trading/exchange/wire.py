@@ -75,6 +75,8 @@ class Wire(WSListener):
         finally:
             if not opening.done():
                 await _break_off(opening, sockets)
+        if wire is None:  # picows' way to tell it
+            raise ConnectionResetError("the connection ended during the handshake")
         return cast(Wire, wire)
 
     def listen(self, hear: Hear, *, now_ms: Callable[[], int]) -> None:
@@ -182,5 +184,6 @@ async def _break_off(opening: asyncio.Future[Any], sockets: Sequence[socket.sock
         opening.cancel()
     await asyncio.wait({opening})
     if not opening.cancelled() and opening.exception() is None:
-        _, wire = opening.result()  # it succeeded in the last moment
-        await wire.close()
+        _, wire = opening.result()
+        if wire is not None:  # it succeeded in the last moment
+            await wire.close()
