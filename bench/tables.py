@@ -216,7 +216,7 @@ def _stream_cost(result: Result) -> str:
                 _number(result["messages_per_s"]),
                 f"{_number(result['bare_us'])} µs",
                 f"{_number(result['feed_us'])} µs",
-                f"{result['ratio']:.2f} ×",
+                "{:.2f} × ({:.2f} … {:.2f})".format(result["ratio"], *result["ratios"]),
                 result["last_values_wrong"],
             )
         ],

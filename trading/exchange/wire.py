@@ -46,7 +46,7 @@ class Wire(WSListener):
     def __init__(self) -> None:
         self.close_code: int | None = None
         self._transport: WSTransport | None = None
-        self._hear: Hear | None = None
+        self._hear: Hear = self._keep
         self._now_ms: Callable[[], int] = int
         self._read_ms: int | None = None
         self._early: list[bytes] = []
@@ -87,7 +87,7 @@ class Wire(WSListener):
         self._hear, self._now_ms = hear, now_ms
         early, self._early = self._early, []
         for message in early:
-            self._deliver(message)
+            self._hand_on(message, now_ms())
 
     @property
     def closed(self) -> bool:
@@ -124,32 +124,35 @@ class Wire(WSListener):
         self._transport = transport
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Take a frame."""
-        kind = frame.msg_type
-        if kind is TEXT and frame.fin:
-            self._deliver(frame.get_payload_as_bytes())
-        elif kind is TEXT or kind is CONTINUATION:
-            self._parts.append(frame.get_payload_as_bytes())
-            if frame.fin:
-                parts, self._parts = self._parts, []
-                self._deliver(b"".join(parts))
-        elif kind is CLOSE:
-            self.close_code = int(frame.get_close_code().value)
-            transport.send_close(WSCloseCode.OK)
-            transport.disconnect()
+        """Take a frame; nearly every one is a whole message."""
+        if self._read_ms is None:
+            self._read_ms = self._now_ms()
+        if frame.msg_type is TEXT and frame.fin:
+            self._hand_on(frame.get_payload_as_bytes(), self._read_ms)
+        else:
+            self._take_other(transport, frame, self._read_ms)
         if frame.last_in_buffer:
             self._read_ms = None
 
-    def _deliver(self, message: bytes) -> None:
-        if self._hear is None:
-            self._early.append(message)
-            return
-        if self._read_ms is None:
-            self._read_ms = self._now_ms()
+    def _take_other(self, transport: WSTransport, frame: WSFrame, read_ms: int) -> None:
+        if frame.msg_type in (TEXT, CONTINUATION):
+            self._parts.append(frame.get_payload_as_bytes())
+            if frame.fin:
+                parts, self._parts = self._parts, []
+                self._hand_on(b"".join(parts), read_ms)
+        elif frame.msg_type is CLOSE:
+            self.close_code = int(frame.get_close_code().value)
+            transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+
+    def _hand_on(self, message: bytes, read_ms: int) -> None:
         try:
-            self._hear(message, self._read_ms)
+            self._hear(message, read_ms)
         except Exception:  # the rim of the wire: one message must not end the stream
             log.exception("socket_message_failed")
+
+    def _keep(self, message: bytes, _read_ms: int) -> None:
+        self._early.append(message)
 
 
 async def _connected(host: str, port: int) -> socket.socket:

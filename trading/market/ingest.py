@@ -308,7 +308,7 @@ class Feed:
         shown, self._unshown = self._unshown, set()
         prices = [
             (symbol, quote.bid, quote.ask, quote.arrived_ms)
-            for symbol in sorted(shown)
+            for symbol in shown
             if (quote := self._quotes.get(symbol)) is not None
         ]
         if prices and self._lease.is_held:
