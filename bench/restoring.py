@@ -24,19 +24,19 @@ from typing import Any
 import psutil
 import psycopg
 
+from bench.latency import WILLING
 from bench.stack import ROOT, Stack, environment_of, free_port, ledger_differences, start, wait_until
 from tests.support.servers import POSTGRES_USER, run_postgres
 
-WARM_LIMIT_S = 600.0
+WARM_LIMIT_S = 120.0
 WARM_TRADES = 15
 ONWARD_S = 20.0
 SETTLE_LIMIT_S = 240.0
 WORKERS = 4
 WORKER = (
-    *("--strategy", "TREND_BREAKOUT", "--interval", "1s", "--trade-notional", "50", "--budget", "600"),
+    *("--strategy", "DIP_REVERSION", "--interval", "1s", "--trade-notional", "50", "--budget", "600"),
     *("--max-open-trades", "8", "--take-profit-bps", "20", "--stop-loss-bps", "30", "--max-hold-s", "30"),
-    *("--max-spread-bps", "10", "--param", "channel_length=20", "--param", "trend_rise_bps=1"),
-    *("--param", "atr_min_bps=1", "--param", "volume_ratio=0"),
+    *("--max-spread-bps", "100", *(part for each in WILLING for part in ("--param", each))),
 )
 UNIVERSES = ("BTCUSDT,ETHUSDT", "SOLUSDT,BNBUSDT", "XRPUSDT,ADAUSDT", "DOGEUSDT,LTCUSDT")
 

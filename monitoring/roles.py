@@ -31,23 +31,24 @@ ACTS = (
 )
 
 
-def grant(apps: Any) -> None:
-    """Make both groups and give them all that their role includes; what was added by hand stays."""
+def grant(apps: Any, *, alias: str) -> None:
+    """Make both groups in a database and give each what its role includes; what was added by hand stays."""
     for config in apps.get_app_configs():
         if config.label in APPS:
             # Permissions are otherwise made after the last migration, and a new database would grant none.
             module = getattr(config, "models_module", None)
             config.models_module = module or True
-            create_permissions(config, apps=apps, verbosity=0)
+            create_permissions(config, apps=apps, using=alias, verbosity=0)
             config.models_module = module
-    group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
-    views = permission_model.objects.filter(content_type__app_label__in=APPS, codename__startswith="view_")
-    viewer, _ = group_model.objects.get_or_create(name=VIEWER)
+    groups = apps.get_model("auth", "Group").objects.using(alias)
+    permissions = apps.get_model("auth", "Permission").objects.using(alias)
+    views = permissions.filter(content_type__app_label__in=APPS, codename__startswith="view_")
+    viewer, _ = groups.get_or_create(name=VIEWER)
     viewer.permissions.add(*views)
-    operator, _ = group_model.objects.get_or_create(name=OPERATOR)
-    operator.permissions.add(*views, *(_find(permission_model, name) for name in ACTS))
+    operator, _ = groups.get_or_create(name=OPERATOR)
+    operator.permissions.add(*views, *(_find(permissions, name) for name in ACTS))
 
 
-def _find(permission_model: Any, name: str) -> Any:
+def _find(permissions: Any, name: str) -> Any:
     label, codename = name.split(".")
-    return permission_model.objects.get(content_type__app_label=label, codename=codename)
+    return permissions.get(content_type__app_label=label, codename=codename)

@@ -8,7 +8,7 @@ from monitoring import roles
 
 
 def grant(apps: Any, schema_editor: Any) -> None:
-    roles.grant(apps)
+    roles.grant(apps, alias=schema_editor.connection.alias)
 
 
 class Migration(migrations.Migration):

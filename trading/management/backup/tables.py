@@ -23,7 +23,7 @@ CHUNK = 2000
 # A session is a key to the site: it stays behind, and everybody logs in again.
 LEFT_OUT = frozenset({"sessions.session"})
 # What every new database is given by its migrations; a restore puts the backup's rows in their place.
-SEEDED = frozenset({"contenttypes.contenttype", "auth.permission"})
+SEEDED = frozenset({"contenttypes.contenttype", "auth.permission", "auth.group", "auth.group_permissions"})
 # SQLite keeps conclusions as floating numbers of 15 digits; facts are exact everywhere.
 FIGURE_TOLERANCE = 1e-14
 
