@@ -150,7 +150,7 @@ def _play(
     resumed = 0
     for act in acts:
         # Mischief is no reason to rest: what the product halts by itself, an operator starts again.
-        resumed += house.resume()
+        resumed += house.stack.resume("chaos goes on")
         time.sleep(max(began_s + act.at_s - time.time(), 0.0))
         at_s = time.time()
         came = house.restart() if act.kind == "restart" else carry_out(act, house.stack)

@@ -107,6 +107,8 @@ class Driver:
         if self._wait_clean(time.time() - QUIET_S) is None:
             self.is_stuck, outcome.violations = True, ("NOT_CLEAN_BEFORE",)
             return outcome
+        # Fault after fault is bad health that lasts: the product halts, and then nothing strikes.
+        self._stack.resume("the next fault")
         with self._unprotected(outcome):
             ended_s = self._strike(row, arm, outcome)
             took_s = self._wait_clean(ended_s)

@@ -92,13 +92,6 @@ class House:
             for each in done:
                 each.result()
 
-    def resume(self) -> bool:
-        """Let the account trade again if the product has halted it; tell whether it had."""
-        is_halted = bool(self.stack.rows("select 1 from trading_tradingcontrol where state <> 'ACTIVE'"))
-        if is_halted:
-            self.stack.manage("resume", "--reason", "chaos goes on")
-        return is_halted
-
     def _dismiss(self, name: str) -> None:
         self.stack.manage("worker", "stop", name, "--json")
 

@@ -110,6 +110,13 @@ class Stack:
         """Make and start a worker."""
         self.manage("worker", "create", "--name", name, *options, "--start", "--json")
 
+    def resume(self, reason: str) -> bool:
+        """Let the account trade again if the product has halted it; tell whether it had."""
+        is_halted = bool(self.rows("select 1 from trading_tradingcontrol where state <> 'ACTIVE'"))
+        if is_halted:
+            self.manage("resume", "--reason", reason)
+        return is_halted
+
     def delete_starters(self) -> None:
         """Stop the workers that a first start makes."""
         for worker in json.loads(self.manage("worker", "list", "--json")):
