@@ -137,7 +137,11 @@ KINDS: dict[str, AlertKind] = {
     rules.ERROR_RATIO.code: AlertKind(
         AlertLevel.WARNING,
         "Look at the venue's answers in trader.log.",
-        causes=(_REDIS, _VENUE, _BLOCKED, rules.BREAKER_OPEN.code, rules.CLOCK_SKEW.code),
+        # Prices and calls that fail together have one reason, the venue or the way to it.
+        causes=(
+            *(_REDIS, _VENUE, _BLOCKED, rules.BREAKER_OPEN.code, rules.CLOCK_SKEW.code),
+            *(rules.FEED_DOWN.code, rules.PRICE_AGE.code),
+        ),
     ),
     rules.RECONCILE_AGE.code: AlertKind(
         AlertLevel.WARNING,
