@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.management import create_permissions
+from django.db import DEFAULT_DB_ALIAS
 
 APPS = ("trading", "monitoring", "intelligence", "django_celery_beat")
 VIEWER = "viewer"
@@ -31,7 +32,7 @@ ACTS = (
 )
 
 
-def grant(apps: Any, *, alias: str) -> None:
+def grant(apps: Any, *, alias: str = DEFAULT_DB_ALIAS) -> None:
     """Make both groups in a database and give each what its role includes; what was added by hand stays."""
     for config in apps.get_app_configs():
         if config.label in APPS:
