@@ -65,7 +65,8 @@ class Stack:
             capture_output=True,
             check=False,
         )
-        if done.returncode not in (0, 1):
+        # 1 is an answer too ("something is still open"), unless nothing was said.
+        if done.returncode not in (0, 1) or (done.returncode and not done.stdout):
             raise SystemExit(f"{arguments[0]} failed: {done.stderr.decode()[-500:]}")
         return done.stdout.decode()
 
