@@ -5,7 +5,7 @@ can be lost there (measured with redis-py 8.1: one in five), and a group would t
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 CANCEL_AGAIN_S = 0.2
@@ -19,8 +19,18 @@ async def run_together(*loops: Coroutine[Any, Any, None]) -> None:
         for task in done:
             task.result()
     finally:
-        pending = set(tasks)
-        while pending:
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+        await _end(tasks)
+
+
+async def _end(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Cancel until all have ended; who is told again to end meanwhile does not leave them behind."""
+    was_told_again = False
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        try:
+            await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+        except asyncio.CancelledError:
+            was_told_again = True
+    if was_told_again:
+        raise asyncio.CancelledError
