@@ -28,7 +28,8 @@ rule of the venue) and 70 (our own death) are faults of the paper venue (`GET /p
 The last run, {measured_at} on {machine}, Python {python}, provoked {rows} of the {all_rows} rows: {closed}
 trades closed and {fills} fills were booked meanwhile; at the end everything was sold, and orders, fills and
 balances were compared with the venue's: {verdict}. A fault that finds nothing to strike in what Fast-Cycle
-sends is armed all the same, and must find nothing.
+sends is armed all the same, and must find nothing. Fault after fault is bad health that lasts: how often the
+product had halted itself, and the bench resumed it before the next fault as an operator does: {resumed}.
 
 Two rows need a word. In 13 the venue executes one request twice: two orders of one id are then the fault, and
 are not held against us at the end. 68 runs last on a stack of its own: an operator, played by the bench,

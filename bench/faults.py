@@ -68,6 +68,7 @@ class Driver:
         self._watch = Watch(stack, client)
         self.is_stuck = False
         self.doubled = 0  # orders that the venue itself executed twice
+        self.resumed = 0
 
     def begin(self) -> None:
         """Start to trade and wait until trades close."""
@@ -108,7 +109,7 @@ class Driver:
             self.is_stuck, outcome.violations = True, ("NOT_CLEAN_BEFORE",)
             return outcome
         # Fault after fault is bad health that lasts: the product halts, and then nothing strikes.
-        self._stack.resume("the next fault")
+        self.resumed += self._stack.resume("the next fault")
         with self._unprotected(outcome):
             ended_s = self._strike(row, arm, outcome)
             took_s = self._wait_clean(ended_s)
@@ -210,7 +211,7 @@ def main() -> int:
 
 def _run(rows: list[Row], figures: dict[str, Any]) -> None:
     """Walk the rows and keep what each led to, and what the judges said of every stack."""
-    figures["run"] = {"violations": [], "closed": 0, "fills": 0, "stacks": 0, "rows": len(rows)}
+    figures["run"] = {"violations": [], "closed": 0, "fills": 0, "stacks": 0, "resumed": 0, "rows": len(rows)}
     for left in (
         [row for row in rows if row.provocation != RESET],
         [row for row in rows if row.provocation == RESET],
@@ -244,6 +245,7 @@ def _walk_on_one_stack(left: list[Row], figures: dict[str, Any]) -> None:
         if not driver.is_stuck and not is_reset:
             run["violations"] += driver.judge()
         run["stacks"] += 1
+        run["resumed"] += driver.resumed
         run["closed"] += stack.rows("select count(*) from trading_trade where state = 'CLOSED'")[0][0]
         run["fills"] += stack.rows("select count(*) from trading_fill")[0][0]
 

@@ -94,8 +94,8 @@ class Guard(OwnThread):
             f"{verdict.cause}. Health {health.score} of 100.",
             "No worker enters any more; working entries are cancelled, and what is held keeps its exits at "
             "the venue.",
-            "What to do: read the incident in the admin, mend the cause, then resume (Trading state) or "
-            "go back: manage.py rollback. Close the incident with what you found.",
+            "What to do: read the incident in the admin, mend the cause, then resume (Trading state, or "
+            "manage.py resume) or go back: manage.py rollback. Close the incident with what you found.",
         ]
         rows.leave_message(
             Message(

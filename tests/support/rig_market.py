@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import redis.asyncio
 from django.conf import settings
 
 from tests.support.desk import FakeMarket
@@ -21,6 +20,7 @@ from trading.exchange.market_stream import MarketStream
 from trading.market.cache import MarketCache, MarketWriter
 from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuotes, Price
 from trading.market.lease import Lease
+from trading.market.packed_redis import open_redis
 from trading.paper.market_sink import MarketSink
 
 DEPTH = Decimal(1_000_000)
@@ -90,7 +90,7 @@ async def feed(stream_url: str, symbols: Sequence[str], *, venue: Venue) -> None
             stream_url, clock=utc_now, on_quotes=on_quotes, on_candle=on_candle, silent_after_s=SILENT_AFTER_S
         )
 
-    async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as client:
+    async with open_redis(settings.REDIS_URL) as client:
         doors = FeedDoors(
             list_subscriptions=lambda: {(symbol, "1s") for symbol in symbols},
             list_triggers=dict,

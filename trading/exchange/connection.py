@@ -31,8 +31,6 @@ LAGGING_MS = 2000
 RENEWED_AFTER_LAG_MS = 30_000
 SHUTDOWN = "serverShutdown"
 
-_loads = orjson.loads
-
 OpenSocket = Callable[[str, "Connection"], SupervisedSocket]
 
 
@@ -106,7 +104,6 @@ class MarketTalk:
         self.lag_ms = 0
         self._connection = connection
         self._stream = connection.stream
-        self._take_quote = connection.stream.take_quote
         self._link = link
         self._live: set[str] = set()
         self._lagging_since_ms: int | None = None
@@ -160,7 +157,7 @@ class MarketTalk:
     def hear(self, data: bytes, arrived_ms: int) -> None:
         """Take one message."""
         try:
-            message = _loads(data)
+            message = orjson.loads(data)
             frame = message["data"]
             kind = frame.get("e")
         except orjson.JSONDecodeError:
@@ -173,7 +170,7 @@ class MarketTalk:
         link.heard += 1
         link.heard_ms = arrived_ms
         if kind is None or kind == "bookTicker":
-            self._take_quote(frame, arrived_ms - self.lag_ms)
+            self._stream.take_quote(frame, arrived_ms - self.lag_ms)
         elif kind == SHUTDOWN:
             link.leave(SHUTDOWN, is_planned=True)
         else:

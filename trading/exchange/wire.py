@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S = 1.0
 LARGEST_MESSAGE = 64 * 1024 * 1024
-# Raised by `connect`; the reason stands in the text. Refused is one of them.
+# Raised by `connect` and `wait_closed`; the reason stands in the text. Refused is one of them.
 WireError = (WSError, OSError, TimeoutError)
 
 TEXT, CONTINUATION, CLOSE = WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.CLOSE
@@ -101,12 +101,12 @@ class Wire(WSListener):
         self._transport.send(WSMsgType.TEXT, orjson.dumps(message))
 
     async def wait_closed(self) -> None:
-        """Wait for the end of the connection, from whichever side."""
+        """Wait for the end of the connection. Raises WireError where what came is no WebSocket."""
         if self._transport is not None:
             await self._transport.wait_disconnected()
 
     async def close(self) -> None:
-        """Say goodbye, wait a little for the venue's, and end the connection."""
+        """Say goodbye, wait a little for the answer, and end; why it broke, `wait_closed` tells."""
         if self._transport is None:
             return
         if not self._transport.is_disconnected:
@@ -114,8 +114,8 @@ class Wire(WSListener):
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._transport.wait_disconnected()
-        except TimeoutError:
-            pass  # a dead connection answers nothing
+        except (TimeoutError, WSError):
+            pass  # a dead connection answers nothing, a broken one has ended
         finally:
             self._transport.disconnect(graceful=False)
 

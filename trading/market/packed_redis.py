@@ -1,6 +1,6 @@
 """An asynchronous Redis client that packs its commands in C, as redis-py's blocking one does by itself.
 
-Writing some hundred quotes costs a fifth of what it does without.
+Writing some hundred quotes costs less than half of what it does without.
 """
 
 from typing import Any
@@ -33,7 +33,11 @@ class _Unix(_Packed, redis.asyncio.UnixDomainSocketConnection):
     """To a socket of this machine."""
 
 
-_PACKED: dict[type, type] = {base: each for each in (_Tcp, _Tls, _Unix) for base in each.__bases__[1:]}
+_PACKED: dict[type, type] = {
+    redis.asyncio.Connection: _Tcp,
+    redis.asyncio.SSLConnection: _Tls,
+    redis.asyncio.UnixDomainSocketConnection: _Unix,
+}
 
 
 def open_redis(url: str, **options: Any) -> redis.asyncio.Redis:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from django.db import transaction
 
 from trading import events
+from trading.domain.ports import Clock
 from trading.domain.risk import TradingState
 from trading.models import TradingControl
 from trading.selectors.leftovers import Left, what_is_left
@@ -56,7 +57,7 @@ def set_trading_state(state: TradingState, *, actor: str, now: datetime, reason:
 
 def kill(level: KillLevel, *, actor: str, desk: Desk, reason: str = "") -> Left:
     """Stop at once, as far as the level says, and tell what is left."""
-    stop(level, actor=actor, now=desk.clock(), reason=reason)
+    stop(level, actor=actor, clock=desk.clock, reason=reason)
     return clear(level, actor=actor, desk=desk)
 
 
@@ -71,16 +72,22 @@ def clear(level: KillLevel, *, actor: str, desk: Desk) -> Left:
     return left
 
 
-def stop(level: KillLevel, *, actor: str, now: datetime, reason: str = "") -> None:
+def stop(level: KillLevel, *, actor: str, clock: Clock, reason: str = "") -> datetime:
     """Stop entries, which needs nothing but the database.
 
     Once it is committed no process records an entry; one that was recorded before is in a sender's hands. A
     lower level never loosens what a higher one has stopped.
+
+    Returns:
+        The moment from which it holds: behind the lock, which a turn that still enters may have held.
     """
     reason = reason or f"kill {level}"
     with transaction.atomic():
+        TradingControl.objects.select_for_update().filter(pk=1).first()
+        now = clock()
         journal.write("account.kill", "account", actor=actor, now=now, after={"level": level}, reason=reason)
         if level is not KillLevel.ENTRIES:
             set_trading_state(TradingState.HALTED, actor=actor, now=now, reason=reason)
         elif not TradingControl.objects.filter(pk=1, state=TradingState.HALTED.value).exists():
             set_trading_state(TradingState.REDUCING, actor=actor, now=now, reason=reason)
+    return now

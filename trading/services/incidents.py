@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from trading.domain.ports import Clock
 from trading.models import Incident, JournalEntry, ReconcileRun
 from trading.selectors.leftovers import what_is_left
 from trading.services import control, journal, snapshots
@@ -34,7 +35,7 @@ def open_incident_and_halt(cause: str, evidence: Mapping[str, Any], *, by: str, 
     Args:
         evidence: What the caller measured in the minutes before; trading's own part is added.
     """
-    incident, is_new = _open(cause, evidence, by=by, now=desk.clock())
+    incident, is_new = _open(cause, evidence, by=by, clock=desk.clock)
     if is_new:
         left = control.clear(KillLevel.CANCEL, actor=by, desk=desk)
         add_action(
@@ -43,7 +44,7 @@ def open_incident_and_halt(cause: str, evidence: Mapping[str, Any], *, by: str, 
     return incident
 
 
-def _open(cause: str, evidence: Mapping[str, Any], *, by: str, now: datetime) -> tuple[Incident, bool]:
+def _open(cause: str, evidence: Mapping[str, Any], *, by: str, clock: Clock) -> tuple[Incident, bool]:
     cause = cause[:300]
     known = Incident.objects.filter(cause=cause, closed_at__isnull=True).first()
     if known is not None:
@@ -51,7 +52,7 @@ def _open(cause: str, evidence: Mapping[str, Any], *, by: str, now: datetime) ->
     try:
         with transaction.atomic():
             # First: whatever goes wrong with the evidence, nobody enters any more once this is committed.
-            control.stop(KillLevel.CANCEL, actor=by, now=now, reason=cause)
+            now = control.stop(KillLevel.CANCEL, actor=by, clock=clock, reason=cause)
             incident = Incident.objects.create(
                 opened_at=now,
                 opened_by=by,

@@ -20,6 +20,7 @@ from tests.support.servers import wait_until
 from trading.market.cache import MarketCache
 from trading.market.ingest import FEED_KEY
 from trading.market.lease import LEASE_PREFIX, Lease
+from trading.market.packed_redis import open_redis
 from trading.market.together import run_together
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +31,7 @@ SYMBOL = "BTCUSDT"
 @pytest.fixture
 async def client(redis_server: str, redis_client: redis.Redis) -> AsyncIterator[redis.asyncio.Redis]:
     """An empty Redis for the leases."""
-    async with redis.asyncio.Redis.from_url(redis_server) as client:
+    async with open_redis(redis_server) as client:
         yield client
 
 

@@ -65,6 +65,14 @@ def test_no_alert_explains_itself_in_a_circle() -> None:
         reach(code, frozenset())
 
 
+@pytest.mark.parametrize("prices", [rules.FEED_DOWN.code, rules.PRICE_AGE.code])
+def test_calls_that_fail_while_prices_are_missing_are_no_second_alarm(prices: str) -> None:
+    calls = rules.ERROR_RATIO.code
+
+    assert [code for _, code in told(run([{prices}] * 4 + [{prices, calls}] * 6, kinds=KINDS))] == [prices]
+    assert [code for _, code in told(run([{calls}] * 6, kinds=KINDS))] == [calls]
+
+
 def test_what_lasts_is_told_once_and_its_end_once() -> None:
     rounds = [{"OTHER"}] * 30 + [set()] * (int(CLEAR_AFTER.total_seconds()) + 5)
 

@@ -10,6 +10,7 @@ import sys
 from argparse import ArgumentParser
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -36,7 +37,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Pull the switch and tell the truth."""
         level = KillLevel(options["level"])
-        stop(level, actor=ACTOR, now=datetime.now(UTC), reason=options["reason"])
+        stop(level, actor=ACTOR, clock=partial(datetime.now, UTC), reason=options["reason"])
         # Not before: loading the venue's client takes longer than to stop everybody.
         from trading import bootstrap  # noqa: PLC0415 -- see above
 

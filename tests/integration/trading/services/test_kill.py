@@ -4,18 +4,20 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import redis
+from django.db import connection, transaction
 
 from tests.support.desk import Scene, a_scene
 from tests.support.trading import OPERATOR, a_worker, always, assert_ledger_agrees, prepare, turn
 from trading.domain.risk import TradingState
 from trading.models import InstrumentRow, JournalEntry, Order, Trade, TradingControl
 from trading.services import cycle, upkeep, workers
-from trading.services.control import KillLevel, Left, kill, set_trading_state
+from trading.services.control import KillLevel, Left, kill, set_trading_state, stop
 from trading.services.entries import record_entries
 from trading.services.submit import send
 
@@ -211,6 +213,31 @@ def test_a_lower_level_never_loosens_what_a_higher_one_stopped(scene: Scene) -> 
     assert pull(scene, KillLevel.ENTRIES).trading_state == "HALTED"
     set_trading_state(TradingState.ACTIVE, actor=OPERATOR, now=scene.clock())
     assert pull(scene, KillLevel.ENTRIES).trading_state == "REDUCING"
+
+
+def test_the_moment_of_a_kill_is_not_before_the_turn_that_it_waits_for(scene: Scene) -> None:
+    set_trading_state(TradingState.ACTIVE, actor=OPERATOR, now=scene.clock())
+    is_asked = threading.Event()
+
+    def clock() -> datetime:
+        is_asked.set()
+        return scene.clock()
+
+    def pull_apart() -> datetime:
+        try:
+            return stop(KillLevel.CANCEL, actor=OPERATOR, clock=clock)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as hand:
+        with transaction.atomic():
+            TradingControl.objects.select_for_update().get()
+            pulled = hand.submit(pull_apart)
+            assert not is_asked.wait(0.3)
+            scene.clock.advance(1.0)
+        at = pulled.result(10)
+
+    assert at == scene.clock() == TradingControl.objects.get().changed_at
 
 
 def test_every_pull_is_journalled_with_what_it_left(scene: Scene) -> None:
