@@ -43,7 +43,7 @@ def _act(
             answer = view(request, *args, **kwargs)
             message, lines = (answer, []) if isinstance(answer, str) else answer
             return JsonResponse({"ok": True, "message": message, "lines": lines})
-        except (workers.WorkerNotFound, sales.TradeNotOpen) as error:
+        except (workers.WorkerNotFound, sales.TradeNotFound) as error:
             return _refuse(str(error), status=404)
         except workers.NotAllowedNow as error:
             return _refuse(str(error), status=409)
@@ -111,7 +111,11 @@ def sell_trade(request: HttpRequest, trade_id: int) -> str:
     """Sell what one trade holds at market."""
     reason = request.POST.get("reason", "") or "dashboard"
     is_flat = sales.sell_trade(trade_id, actor=_actor(request), desk=bootstrap.get_desk(), reason=reason)
-    return "Sold." if is_flat else "It is being sold; what the venue does not take now is tried again."
+    return (
+        "Nothing of it is held any more."
+        if is_flat
+        else "It is being sold; what the venue does not take now is tried again."
+    )
 
 
 @_act

@@ -19,6 +19,11 @@ from trading.domain.performance import wilson_interval
 pytestmark = [pytest.mark.story, pytest.mark.timeout(90), pytest.mark.xdist_group("browser")]
 HELD_MS = 1350
 TRADE_LIMIT_MS = 30_000
+ORDERS_OF_OPEN_TRADES = """
+    select trade.symbol, trade.state, placed.role, placed.status, placed.filled_qty, placed.reason,
+        placed.created_at
+    from trading_trade trade join trading_order placed on placed.trade_id = trade.id
+    where trade.state in ('OPENING', 'OPEN', 'CLOSING') order by placed.id"""
 
 
 def hold(visitor: Visitor, name: str) -> None:
@@ -289,7 +294,7 @@ def test_a_line_that_went_silent_is_given_up_and_opened_anew(open_page: Opening)
     expect(visitor.page.locator("#connection")).to_have_text("live")
 
 
-def test_two_screens_show_the_same(open_page: Opening, act: Act, trading: None) -> None:
+def test_two_screens_show_the_same(open_page: Opening, act: Act, stack: Stack, trading: None) -> None:
     first, second = open_page(size=PHONE), open_page(size=DESKTOP)
     held_trade(first)
     act("/act/kill/flatten")
@@ -298,5 +303,9 @@ def test_two_screens_show_the_same(open_page: Opening, act: Act, trading: None) 
         parts = ("#control", "#open-trades .empty", "#closed-trades tbody tr", "#worker-count")
         return [sorted(visitor.page.locator(part).all_text_contents()) for part in parts]
 
-    expect(first.page.locator("#open-trades")).to_have_text("No trade is open.", timeout=TRADE_LIMIT_MS)
+    try:
+        expect(first.page.locator("#open-trades")).to_have_text("No trade is open.", timeout=TRADE_LIMIT_MS)
+    except AssertionError as error:
+        error.add_note("\n".join(map(str, stack.rows(ORDERS_OF_OPEN_TRADES))))
+        raise
     wait_until(lambda: stored(first) == stored(second), limit_s=5, what="two equal screens")

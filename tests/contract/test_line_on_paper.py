@@ -28,7 +28,7 @@ def server() -> Iterator[PaperServer]:
 def venue(server: PaperServer, redis_client: redis.Redis) -> Iterator[BinanceVenue]:
     server.disarm()
     server.control(pardon=True, skew_ms=0)
-    venue = an_account(server, redis_client, timeout_s=0.5)
+    venue = an_account(server, redis_client)
     venue.sync_clock()
     yield venue
     venue.close()

@@ -115,7 +115,7 @@ class Profiles:
 
 def _note_error(visitor: Visitor, said: ConsoleMessage) -> None:
     if said.type == "error":
-        visitor.complaints.append(said.text)
+        visitor.complaints.append(f"{said.text} {said.location['url']}")
 
 
 def _note_stranger(visitor: Visitor, request: Request, origin: str) -> None:

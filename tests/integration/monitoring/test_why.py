@@ -99,7 +99,10 @@ def test_a_trade_is_sold_by_hand_once_and_noted(site: Scene, operator: Client, v
     trade.refresh_from_db()
     assert (answer["ok"], trade.state, trade.exit_reason) == (True, "CLOSED", "MANUAL")
     assert JournalEntry.objects.get(action="trade.sold_by_hand").subject == f"trade:{trade.pk}"
-    assert operator.post(f"/act/trades/{trade.pk}/sell").status_code == 404
+    again = operator.post(f"/act/trades/{trade.pk}/sell").json()
+    assert (again["ok"], again["message"]) == (True, "Nothing of it is held any more.")
+    assert JournalEntry.objects.filter(action="trade.sold_by_hand").count() == 1
+    assert operator.post("/act/trades/987/sell").status_code == 404
 
 
 def test_a_worker_is_deleted_only_when_it_is_stopped(site: Scene, operator: Client) -> None:

@@ -91,7 +91,8 @@ def test_a_child_gives_way_as_a_session_too() -> None:
         niceness, _, group = told.read().partition(" ")
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert (niceness, group.split()[-2:]) == ("7", ["nice", "7"])
+    # The suite may itself run below others, and 19 is the lowest there is.
+    assert (int(niceness), group.split()[-2:]) == (min(os.nice(0) + 7, 19), ["nice", "7"])
 
 
 def _supervised(role: Role, *, lock: int, said: Path) -> Callable[[], int]:
