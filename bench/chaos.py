@@ -45,7 +45,8 @@ def main() -> int:
     options = _options()
     if options.seeds:
         return _run_many(options.seeds, options)
-    report = run(options.seed, options.minutes * 60, keep=options.keep, tell=options.acts)
+    acts = [] if options.calm else plan(options.seed, options.minutes * 60)
+    report = run(options.seed, options.minutes * 60, acts, keep=options.keep, tell=options.acts)
     print(json.dumps(report) if options.json else summary(report))  # noqa: T201 -- a command
     return 1 if report["violations"] else 0
 
@@ -63,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=1.0, help="length of the mischief (default 1)")
     parser.add_argument("--seeds", type=_seeds, help="many runs, one per seed: FIRST-LAST")
     parser.add_argument("--jobs", type=int, default=1, help="how many of them side by side (default 1)")
+    parser.add_argument("--calm", action="store_true", help="the same house without any mischief")
     parser.add_argument("--json", action="store_true", help="the figures as JSON on standard output")
     parser.add_argument("--acts", action="store_true", help="every act as it happens, on standard error")
     parser.add_argument("--keep", type=Path, help="folder that keeps the home of a run that went wrong")
@@ -83,6 +85,7 @@ def _run_apart(seed: int, options: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.chaos", "--json"]
     command += ["--seed", str(seed), "--minutes", str(options.minutes)]
     command += ["--keep", str(options.keep)] if options.keep else []
+    command += ["--calm"] if options.calm else []
     done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT)
     try:
         report: dict[str, Any] = json.loads(done.stdout)
@@ -96,7 +99,7 @@ def summary(report: dict[str, Any]) -> str:
     """Say in one line what was done and how it ended, and below it each violation."""
     if "acts" not in report:
         return "\n".join([f"seed {report['seed']}: VIOLATED", *report["violations"]])
-    acts = ", ".join(f"{number} {kind}" for kind, number in sorted(report["acts"].items()))
+    acts = ", ".join(f"{number} {kind}" for kind, number in sorted(report["acts"].items())) or "none"
     verdict = "VIOLATED" if report["violations"] else "clean"
     line = (
         f"seed {report['seed']}: {verdict}; {report['seconds']:.0f} s of mischief ({acts}), "
@@ -107,9 +110,13 @@ def summary(report: dict[str, Any]) -> str:
     return "\n".join([line, *(f"  {violation}" for violation in report["violations"])])
 
 
-def run(seed: int, seconds: float, *, keep: Path | None = None, tell: bool = False) -> dict[str, Any]:
-    """Run the mischief of a seed for so long, end it, and judge."""
-    acts = plan(seed, seconds)
+def run(
+    seed: int, seconds: float, acts: list[Act], *, keep: Path | None = None, tell: bool = False
+) -> dict[str, Any]:
+    """Carry out these acts within so many seconds, end the mischief, and judge.
+
+    `acceptance` in the report is what the product says of its own criteria once the mischief has ended.
+    """
     with tempfile.TemporaryDirectory(prefix="fc-chaos-") as folder:
         home = Path(folder)
         with House(home, seed=seed) as house:
@@ -117,13 +124,16 @@ def run(seed: int, seconds: float, *, keep: Path | None = None, tell: bool = Fal
             house.hire()
             began_s = time.time()
             told, resumed = _play(acts, house, began_s=began_s, seconds=seconds, tell=tell)
-            calm_s = _calm_down(house)
+            _end_mischief(house)
+            acceptance = json.loads(house.stack.manage("acceptance", "--json"))
+            calm_s = _sell_all(house)
             reported = _reported(house)
             facts = replace(_gather(house, told), reported=reported)
             violations = [*oracles.judge(facts), *_judge_house(house)]
         errors = complaints(home)
         violations += [f"logs: {line}" for line in errors if "unhandled" in line]
         report = _report(seed, seconds, told, facts) | {
+            "acceptance": acceptance,
             "calm_s": calm_s,
             "ready_s": house.ready_s,
             "resumed": resumed,
@@ -161,13 +171,17 @@ def _play(
     return told, resumed
 
 
-def _calm_down(house: House) -> float:
-    """End the mischief, sell everything, and give the seconds until all agrees, or the limit."""
+def _end_mischief(house: House) -> None:
+    """Clear the faults, and wait until every process is back, or the limit is over."""
     _insist(lambda: house.stack.tell_venue("/paper/faults", {}, method="DELETE"))
     _insist(lambda: house.stack.tell_venue("/paper/control", {"pardon": {}}))
     began_s = time.monotonic()
     while house.missing() and time.monotonic() - began_s < BACK_LIMIT_S:
         time.sleep(0.2)
+
+
+def _sell_all(house: House) -> float:
+    """Sell everything, and give the seconds until all agrees, or the limit."""
     began_s = time.monotonic()
     house.stack.manage("kill", "--level", "flatten")
     while time.monotonic() - began_s < CALM_LIMIT_S:

@@ -169,7 +169,11 @@ class Driver:
     def _unprotected(self, outcome: Outcome) -> Iterator[None]:
         before = self._watch.unprotected()
         yield
-        seconds = [total - before.get(trade_id, 0.0) for trade_id, total in self._watch.unprotected().items()]
+        # A trade that looked bare may have been protected already, and told so only a moment later.
+        seconds = [
+            max(total - before.get(trade_id, 0.0), 0.0)
+            for trade_id, total in self._watch.unprotected().items()
+        ]
         outcome.unprotected_s = sum(seconds)
         outcome.longest_unprotected_s = max(seconds, default=0.0)
 

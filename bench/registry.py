@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    acceptance,
     backtest,
     governor,
     growth,
@@ -70,9 +71,11 @@ MEASUREMENTS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "meta_model": lambda _: meta_model.measure(),
     "tuned_latency": lambda options: tuned_latency.measure(**options.given("entries")),
     "promotion": lambda _: promotion.measure(),
+    "acceptance": lambda options: acceptance.measure(**options.given("minutes")),
     "parity": lambda options: parity.measure(**options.given("data")),
     "candles": lambda options: real_input.measure(market="candles", **options.given("data", "minutes")),
     "ticks": lambda options: real_input.measure(market="ticks", **options.given("data", "minutes")),
 }
 NEED_DATA = frozenset({"parity", "candles", "ticks"})
-UNATTENDED = tuple(name for name in MEASUREMENTS if name not in NEED_DATA)
+TAKES_AN_HOUR = frozenset({"acceptance"})
+UNATTENDED = tuple(name for name in MEASUREMENTS if name not in NEED_DATA | TAKES_AN_HOUR)

@@ -256,6 +256,32 @@ def _stream_uptime(result: Result) -> str:
     return _rows(("figure", "value"), rows) + (f"\n\n{about}, a cut every {_number(result['period_s'])} s.")
 
 
+def _acceptance(result: Result) -> str:
+    calm, mischief = result["calm"], result["mischief"]
+    rows = [
+        (each["id"], each["criterion"], each["target"], _verdict(each), _verdict(other))
+        for each, other in zip(calm["criteria"], mischief["criteria"], strict=True)
+    ]
+    seen = [f"{name}: {_seen_outside(run)}" for name, run in (("calm", calm), ("mischief", mischief))]
+    header = ("id", "criterion", "target", "calm", "under mischief")
+    about = f"{_number(result['minutes'])} minutes each, seed {result['seed']}."
+    return "\n\n".join([_rows(header, rows), about, *seen])
+
+
+def _verdict(row: Result) -> str:
+    missing = f" (missing: {row['missing']})" if row["missing"] else ""
+    return f"**{row['verdict']}**: {row['measured']}{missing}"
+
+
+def _seen_outside(run: Result) -> str:
+    acts = ", ".join(f"{number} {kind}" for kind, number in sorted(run["acts"].items())) or "none"
+    return (
+        f"acts {acts}; {run['entries']} entries, {run['closed']} trades closed; without protection by the "
+        f"venue's ledger {_number(run['unprotected_s'])} s in all, {_number(run['longest_unprotected_s'])} s "
+        f"at most; resumed {run['resumed']} times; violations: {'; '.join(run['violations']) or 'none'}."
+    )
+
+
 def _plain(result: Result) -> str:
     return _rows(("figure", "value"), [(name, value) for name, value in _flat(result) if name not in ABOUT])
 
@@ -289,4 +315,5 @@ _TABLES: Mapping[str, Callable[[Result], str]] = {
     "stream_cost": _stream_cost,
     "stream_load": _stream_load,
     "stream_uptime": _stream_uptime,
+    "acceptance": _acceptance,
 }

@@ -17,7 +17,7 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 PHONE, DESKTOP = (375, 812), (1440, 900)
-LIMIT_MS = 15_000
+LIMIT_MS = 45_000
 TOUCH_PX = 44
 # Everything that a finger is meant to hit; a link inside a sentence is text, as WCAG 2.5.8 has it.
 TARGETS = "button, select, input:not([type=hidden]), summary, a.button, nav a, .list a, [role=slider]"

@@ -82,7 +82,7 @@ class PaperServer:
         # python-binance makes an event loop where there is none and never closes it
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        made = kind(KEY, SECRET, **{"requests_params": {"timeout": 5}, "ping": False, **options})
+        made = kind(KEY, SECRET, **{"requests_params": {"timeout": 20}, "ping": False, **options})
         asyncio.set_event_loop(None)
         self._closing.callback(loop.close)
         self._closing.callback(made.close_connection)
@@ -91,20 +91,20 @@ class PaperServer:
 
     def control(self, **acts: Any) -> Any:
         """Use the control port."""
-        return _answer(requests.post(f"{self.url}/paper/control", json=acts, timeout=5))
+        return _answer(requests.post(f"{self.url}/paper/control", json=acts, timeout=20))
 
     def arm(self, fault: int | str, *, count: int | None = 1, **params: Any) -> dict[str, Any]:
         """Arm a fault."""
         body = {"fault": fault, "count": count, "params": params}
-        return _answer(requests.post(f"{self.url}/paper/faults", json=body, timeout=5))
+        return _answer(requests.post(f"{self.url}/paper/faults", json=body, timeout=20))
 
     def paper(self, what: str) -> dict[str, Any]:
         """Read faults, ledger or status."""
-        return _answer(requests.get(f"{self.url}/paper/{what}", timeout=5))
+        return _answer(requests.get(f"{self.url}/paper/{what}", timeout=20))
 
     def disarm(self) -> None:
         """Clear every fault."""
-        requests.delete(f"{self.url}/paper/faults", timeout=5)
+        requests.delete(f"{self.url}/paper/faults", timeout=20)
 
     def signed(self, method: str, path: str, params: dict[str, Any], **overrides: Any) -> requests.Response:
         """Send a signed REST request; `key`, `secret` and `signature` override what is right."""

@@ -290,7 +290,7 @@ class Rig:
             yield
         finally:
             loop.call_soon_threadsafe(ended.set)
-            thread.join(5)
+            thread.join(20)
             loop.close()
             self.bookkeeper.stop()
             self.desk.senders.shutdown()
@@ -315,7 +315,7 @@ def a_rig(client: redis.Redis, *, is_fed: bool = False) -> Iterator[Rig]:
     with ExitStack() as closing:
         with patch.object(server, "choose_market", return_value=market):
             paper = closing.enter_context(PaperServer(config))
-        assert market.is_running.wait(5), "the market of the venue did not start"
+        assert market.is_running.wait(20), "the market of the venue did not start"
         rig = Rig(paper, market, client, is_fed=is_fed)
         closing.enter_context(patch.object(sockets, "DEFAULT_WAIT_S", RETRY_S))
         closing.enter_context(patch.object(sockets, "CONNECT_TIMEOUT_S", TIMEOUT_S))

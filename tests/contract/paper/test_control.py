@@ -13,7 +13,7 @@ from tests.support.paper_venue import PaperServer
 
 
 def refused(venue: PaperServer, path: str, body: Any) -> str:
-    answer = requests.post(f"{venue.url}/paper/{path}", json=body, timeout=5)
+    answer = requests.post(f"{venue.url}/paper/{path}", json=body, timeout=20)
     assert answer.status_code == 400
     text: str = answer.json()["error"]
     assert "\n" not in text
@@ -82,7 +82,7 @@ def test_deposits_and_withdrawals_are_in_the_ledger(venue: PaperServer) -> None:
 
 def test_the_status_tallies_calls_by_outcome(venue: PaperServer, client: Client) -> None:
     client.ping()
-    requests.get(f"{venue.url}/api/v3/klines?symbol=NOPE&interval=1m", timeout=5)
+    requests.get(f"{venue.url}/api/v3/klines?symbol=NOPE&interval=1m", timeout=20)
 
     calls = venue.paper("status")["calls"]
 

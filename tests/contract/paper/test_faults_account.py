@@ -118,7 +118,7 @@ async def test_fault_64_lets_another_bot_trade(venue: PaperServer) -> None:
 def test_fault_64_says_what_cannot_be_booked(venue: PaperServer, params: dict[str, str], line: str) -> None:
     body = {"fault": 64, "params": params}
 
-    answer = requests.post(f"{venue.url}/paper/faults", json=body, timeout=5)
+    answer = requests.post(f"{venue.url}/paper/faults", json=body, timeout=20)
 
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(line)

@@ -104,7 +104,7 @@ def test_fault_10_cannot_read_a_young_order(venue: PaperServer, client: Client) 
         client.get_order(symbol="BTCUSDT", origClientOrderId=client_id)
 
     assert (refusal.value.code, refusal.value.message) == (-2013, "Order does not exist.")
-    requests.delete(f"{venue.url}/paper/faults?id={armed['id']}", timeout=5)
+    requests.delete(f"{venue.url}/paper/faults?id={armed['id']}", timeout=20)
     assert client.get_order(symbol="BTCUSDT", origClientOrderId=client_id)["status"] == "NEW"
 
 
@@ -140,7 +140,7 @@ def test_a_fault_may_strike_one_method_or_symbol_only(venue: PaperServer, client
 def test_chances_repeat_with_the_seed(venue: PaperServer, client: Client) -> None:
     def outcomes() -> list[bool]:
         body = {"fault": 7, "count": None, "seed": 5, "params": {"chance": 0.5}}
-        requests.post(f"{venue.url}/paper/faults", json=body, timeout=5)
+        requests.post(f"{venue.url}/paper/faults", json=body, timeout=20)
         struck = []
         for _ in range(12):
             before = venue.paper("faults")["fired"].get("overload", 0)

@@ -27,7 +27,7 @@ def running_venue() -> Iterator[PaperServer]:
 
 def is_reachable(venue: PaperServer) -> bool:
     try:
-        return requests.get(f"{venue.url}/api/v3/ping", timeout=5).status_code == 200
+        return requests.get(f"{venue.url}/api/v3/ping", timeout=20).status_code == 200
     except requests.ConnectionError:
         return False
 
@@ -95,7 +95,7 @@ def test_fault_50_may_answer_with_a_page(venue: PaperServer, client: Client) -> 
 
 async def test_fault_50_may_hang_silently(venue: PaperServer) -> None:
     async with listening(venue, TICKER) as ticker:
-        await ticker.receive(timeout=5)
+        await ticker.receive(timeout=20)
         await arm(venue, 50, count=None, how="silent")
 
         with pytest.raises(requests.ReadTimeout):
@@ -123,7 +123,7 @@ async def test_fault_67_may_be_announced(venue: PaperServer) -> None:
     async with subscribed(venue) as user:
         await arm(venue, 67, restart_s=0.1, announced=True)
 
-        assert "serverShutdown" in await user.receive_str(timeout=5)
+        assert "serverShutdown" in await user.receive_str(timeout=20)
         assert await end_of(user) == 1001
 
 

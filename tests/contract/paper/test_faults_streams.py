@@ -32,7 +32,7 @@ async def user(venue: PaperServer) -> AsyncIterator[ClientWebSocketResponse]:
         session.ws_connect(f"{venue.ws_url}/ws-api/v3") as socket,
     ):
         await socket.send_str(ws_request("userDataStream.subscribe.signature", signed=True))
-        await socket.receive(timeout=5)
+        await socket.receive(timeout=20)
         yield socket
 
 
@@ -63,7 +63,7 @@ async def test_fault_46_may_spare_the_other_kind(
     await arm(venue, 46, which="user")
 
     assert await end_of(user) == 1006
-    assert (await ticker.receive(timeout=5)).type is WSMsgType.TEXT
+    assert (await ticker.receive(timeout=20)).type is WSMsgType.TEXT
 
 
 async def test_fault_48_falls_silent_and_still_answers_pings(venue: PaperServer) -> None:
@@ -75,7 +75,7 @@ async def test_fault_48_falls_silent_and_still_answers_pings(venue: PaperServer)
         with pytest.raises(TimeoutError):
             await socket.receive(timeout=0.6)  # three books of the market
         await socket.ping(b"x")
-        message = await socket.receive(timeout=5)
+        message = await socket.receive(timeout=20)
 
     assert message.type is WSMsgType.PONG
 
@@ -84,7 +84,7 @@ async def test_fault_48_ends_when_cleared(venue: PaperServer, ticker: ClientWebS
     await arm(venue, "silent-connection", count=None)
     await asyncio.to_thread(venue.disarm)
 
-    assert (await ticker.receive(timeout=5)).type is WSMsgType.TEXT
+    assert (await ticker.receive(timeout=20)).type is WSMsgType.TEXT
 
 
 async def place(socket: ClientWebSocketResponse) -> list[str]:
@@ -92,7 +92,7 @@ async def place(socket: ClientWebSocketResponse) -> list[str]:
     await socket.send_str(ws_request("order.place", "o", signed=True, **BUY))
     seen: list[str] = []
     while "reply" not in seen:
-        message = orjson.loads(await socket.receive_str(timeout=5))
+        message = orjson.loads(await socket.receive_str(timeout=20))
         seen.append(message["event"]["e"] if "event" in message else "reply")
     return seen
 
@@ -115,7 +115,7 @@ async def test_fault_58_may_delay_events_past_the_reply(
     await arm(venue, "user-event-timing", count=None, mode="late", delay_s=0.1)
 
     seen = await place(user)
-    late = orjson.loads(await user.receive_str(timeout=5))
+    late = orjson.loads(await user.receive_str(timeout=20))
 
     assert seen == ["reply"]
     assert late["event"]["x"] == "NEW"
@@ -126,7 +126,7 @@ async def test_fault_47_announces_the_end(
 ) -> None:
     await arm(venue, "server-shutdown", after_s=0.05)
 
-    told = orjson.loads(await user.receive_str(timeout=5))
+    told = orjson.loads(await user.receive_str(timeout=20))
 
     assert told["event"]["e"] == "serverShutdown"
     assert [await end_of(user), await end_of(ticker)] == [1001, 1001]
@@ -144,7 +144,7 @@ async def test_fault_59_may_turn_the_order_around(venue: PaperServer, user: Clie
     await arm(venue, 59, count=None, mode="reversed")
     await place(user)
 
-    reports = [orjson.loads(await user.receive_str(timeout=5))["event"] for _ in range(2)]
+    reports = [orjson.loads(await user.receive_str(timeout=20))["event"] for _ in range(2)]
 
     assert [report["X"] for report in reports] == ["FILLED", "NEW"]
 
@@ -152,7 +152,7 @@ async def test_fault_59_may_turn_the_order_around(venue: PaperServer, user: Clie
 async def test_fault_62_ends_the_subscription(venue: PaperServer, user: ClientWebSocketResponse) -> None:
     await arm(venue, "event-stream-terminated")
 
-    told = orjson.loads(await user.receive_str(timeout=5))
+    told = orjson.loads(await user.receive_str(timeout=20))
 
     assert told["event"]["e"] == "eventStreamTerminated"
     assert await place(user) == ["reply"]

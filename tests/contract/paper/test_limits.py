@@ -33,7 +33,7 @@ def counts(client: Client) -> tuple[int, int]:
 
 
 def get(venue: PaperServer, path: str) -> requests.Response:
-    return requests.get(f"{venue.url}/api/v3/{path}", timeout=5)
+    return requests.get(f"{venue.url}/api/v3/{path}", timeout=20)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_market_data_has_the_venues_shapes(client: Client) -> None:
 
 
 def test_an_unknown_path_is_not_found(venue: PaperServer) -> None:
-    assert requests.get(f"{venue.url}/api/v3/userDataStream", timeout=5).status_code == 404
+    assert requests.get(f"{venue.url}/api/v3/userDataStream", timeout=20).status_code == 404
 
 
 def test_an_unknown_symbol_is_named_so(client: Client) -> None:

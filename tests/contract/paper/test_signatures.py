@@ -61,7 +61,7 @@ def test_a_right_signature_is_accepted_in_upper_case(venue: PaperServer) -> None
     answer = requests.get(
         f"{venue.url}/api/v3/account?{params}&signature={sign(params).upper()}",
         headers={"X-MBX-APIKEY": "paper"},
-        timeout=5,
+        timeout=20,
     )
 
     assert answer.status_code == 200
@@ -75,7 +75,7 @@ def test_query_and_body_are_signed_as_one_text(venue: PaperServer) -> None:
         f"{venue.url}/api/v3/order/test?{query}",
         data=f"{body}&signature={sign(query + body)}",
         headers={"X-MBX-APIKEY": "paper", "Content-Type": "application/x-www-form-urlencoded"},
-        timeout=5,
+        timeout=20,
     )
 
     assert (answer.status_code, answer.json()) == (200, {})
@@ -94,7 +94,7 @@ def test_an_unknown_key_is_refused(venue: PaperServer) -> None:
 
 
 def test_a_missing_key_is_refused(venue: PaperServer) -> None:
-    answer = requests.get(f"{venue.url}/api/v3/account?timestamp={now_ms()}", timeout=5)
+    answer = requests.get(f"{venue.url}/api/v3/account?timestamp={now_ms()}", timeout=20)
 
     assert refused(answer) == (401, -2014, "API-key format invalid.")
 
@@ -139,7 +139,7 @@ def test_a_time_out_of_bounds_is_refused(
 
 
 def test_a_parameter_sent_twice_is_refused(venue: PaperServer) -> None:
-    answer = requests.get(f"{venue.url}/api/v3/depth?symbol=BTCUSDT&symbol=ETHUSDT", timeout=5)
+    answer = requests.get(f"{venue.url}/api/v3/depth?symbol=BTCUSDT&symbol=ETHUSDT", timeout=20)
 
     assert refused(answer) == (400, -1101, "Duplicate values for a parameter detected.")
 
@@ -174,11 +174,11 @@ async def test_a_session_logged_on_with_ed25519_needs_no_more_signatures(
         web.ws_connect(f"{keyed_venue.ws_url}/ws-api/v3") as socket,
     ):
         await socket.send_str(ws_request("session.logon", 1, **logon))
-        session = await socket.receive_json(timeout=5)
+        session = await socket.receive_json(timeout=20)
         await socket.send_str(ws_request("userDataStream.subscribe", 2))
-        subscribed = await socket.receive_json(timeout=5)
+        subscribed = await socket.receive_json(timeout=20)
         await socket.send_str(ws_request("account.status", 3, timestamp=now_ms()))
-        account = await socket.receive_json(timeout=5)
+        account = await socket.receive_json(timeout=20)
 
     assert session["result"]["apiKey"] == "paper"
     assert subscribed["result"] == {"subscriptionId": 0}

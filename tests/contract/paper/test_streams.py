@@ -21,7 +21,7 @@ async def web() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def receive(socket: ClientWebSocketResponse) -> Any:
-    return orjson.loads(await socket.receive_str(timeout=5))
+    return orjson.loads(await socket.receive_str(timeout=20))
 
 
 async def ask(socket: ClientWebSocketResponse, **request: Any) -> Any:
@@ -110,7 +110,7 @@ async def test_the_sixth_message_within_a_second_ends_the_connection(
     async with web.ws_connect(f"{venue.ws_url}/ws") as socket:
         for number in range(6):
             await socket.send_str(f'{{"method":"LIST_SUBSCRIPTIONS","id":{number}}}')
-        kinds = [(await socket.receive(timeout=5)).type for _ in range(6)]
+        kinds = [(await socket.receive(timeout=20)).type for _ in range(6)]
 
     assert kinds == [WSMsgType.TEXT] * 5 + [WSMsgType.CLOSE]
     assert socket.close_code == 1008
@@ -121,7 +121,7 @@ async def test_a_client_ping_is_answered_with_its_payload(
 ) -> None:
     async with web.ws_connect(f"{venue.ws_url}/ws", autoping=False) as socket:
         await socket.ping(b"are you there")
-        message = await socket.receive(timeout=5)
+        message = await socket.receive(timeout=20)
 
     assert (message.type, bytes(message.data)) == (WSMsgType.PONG, b"are you there")
 
@@ -131,7 +131,7 @@ async def test_the_venue_pings_and_cuts_who_never_answers(
 ) -> None:
     venue.control(rhythm={"ping_s": 0.1, "pong_s": 0.3})
     async with web.ws_connect(f"{venue.ws_url}/ws", autoping=False) as socket:
-        first = await socket.receive(timeout=5)
+        first = await socket.receive(timeout=20)
         async with asyncio.timeout(5):
             last = first
             while last.type is WSMsgType.PING:
@@ -153,7 +153,7 @@ async def test_a_client_that_answers_pings_is_kept(venue: PaperServer, web: aioh
 async def test_a_connection_ends_with_its_life(venue: PaperServer, web: aiohttp.ClientSession) -> None:
     venue.control(rhythm={"ping_s": 0.2, "life_s": 0.3})
     async with web.ws_connect(f"{venue.ws_url}/ws") as socket:
-        message = await socket.receive(timeout=5)
+        message = await socket.receive(timeout=20)
 
     assert message.type is WSMsgType.CLOSE
     assert socket.close_code == 1001

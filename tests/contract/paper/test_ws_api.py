@@ -30,13 +30,13 @@ async def call(socket: ClientWebSocketResponse, method: str, *, signed: bool = F
     """Send a request and give its answer, passing over events."""
     await socket.send_str(ws_request(method, "q", signed=signed, **params))
     while True:
-        message = orjson.loads(await socket.receive_str(timeout=5))
+        message = orjson.loads(await socket.receive_str(timeout=20))
         if "subscriptionId" not in message:
             return message
 
 
 async def event(socket: ClientWebSocketResponse) -> Any:
-    return orjson.loads(await socket.receive_str(timeout=5))
+    return orjson.loads(await socket.receive_str(timeout=20))
 
 
 async def test_a_call_answers_with_id_status_and_limits(socket: ClientWebSocketResponse) -> None:
@@ -145,7 +145,7 @@ async def test_a_ban_cuts_open_connections(venue: PaperServer, socket: ClientWeb
     await call(socket, "ping")
     await asyncio.to_thread(venue.control, ban_s=60)
 
-    await socket.receive(timeout=5)
+    await socket.receive(timeout=20)
 
     assert socket.closed
 

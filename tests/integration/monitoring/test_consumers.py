@@ -38,7 +38,7 @@ def a_page(user: object, origin: str = "http://here") -> WebsocketCommunicator:
 async def hear(page: WebsocketCommunicator, kind: str) -> Any:
     """Give the data of the next message of a kind."""
     while True:
-        message: Message = await page.receive_json_from(timeout=5)
+        message: Message = await page.receive_json_from(timeout=20)
         if message["type"] == kind:
             return message["data"]
 
@@ -103,7 +103,7 @@ async def test_whoever_loses_the_role_is_sent_away_from_an_open_page(
 async def test_prices_and_the_live_part_follow_the_snapshot(user: User) -> None:
     page = a_page(user)
     await page.connect()
-    first: Message = await page.receive_json_from(timeout=5)
+    first: Message = await page.receive_json_from(timeout=20)
 
     await events.publish_prices([("BTCUSDT", "100.00", "100.01", 1)])
 
@@ -138,7 +138,7 @@ async def test_a_page_that_answers_no_more_is_sent_nothing_until_it_does(
     assert await page.receive_nothing(timeout=0.2)
     await page.send_to(text_data="heard")
 
-    assert (await page.receive_json_from(timeout=5))["type"] == "snapshot"
+    assert (await page.receive_json_from(timeout=20))["type"] == "snapshot"
     await page.disconnect()
 
 

@@ -45,4 +45,4 @@ def test_a_push_that_cannot_leave_is_only_a_lost_hint(settings: Any) -> None:
     sender = events._Sender()
     sender.put("trading.journal.added", {"id": 1})
 
-    assert sender.wait(5.0)
+    assert sender.wait(20)

@@ -78,7 +78,7 @@ class World:
 
     def publish_batch(self, closed: list[Any], arrived_ms: int) -> None:
         self.publishes += 1
-        self.publishing.wait(5)
+        self.publishing.wait(20)
         self.batches.append(closed)
 
     async def publish_prices(self, prices: Sequence[Any]) -> None:

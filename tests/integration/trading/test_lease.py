@@ -147,7 +147,7 @@ def test_a_standby_feed_takes_over_within_seconds(
             os.kill(holder, signal.SIGCONT)
             wait_until(
                 lambda: json.loads(redis_client.get(f"{FEED_KEY}:standby") or b"{}").get("role") == "standby",
-                limit_s=5,
+                limit_s=20,
                 what="the paused one as standby",
             )
 
