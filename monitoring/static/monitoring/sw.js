@@ -19,8 +19,12 @@ async function answer(request) {
   const cache = await caches.open(CACHE);
   try {
     const reply = await fetch(request);
-    if (reply.ok && !reply.redirected) await cache.put(request, reply.clone());
-    return reply;
+    if (!reply.ok || reply.redirected) return reply;
+    /* Whole before it takes the place of what is kept: a line that breaks half way must not leave nothing. */
+    const { status, statusText, headers } = reply;
+    const whole = new Response(await reply.blob(), { status, statusText, headers });
+    await cache.put(request, whole.clone());
+    return whole;
   } catch (error) {
     const known = await cache.match(request, { ignoreVary: true });
     if (known) return known;
