@@ -205,7 +205,7 @@ def main() -> int:
         if unknown:
             parser.error(f"--only must name rows of the table, not {unknown[0]}")
         _run([row for row in ROWS if numbers is None or row.number in numbers], figures)
-        RESULTS.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+        RESULTS.write_text(_dumped(figures))
     PAGE.write_text(write_page(figures))
     is_clean = not figures["run"]["violations"] and not any(
         outcome["violations"] for outcomes in figures["rows"].values() for outcome in outcomes
@@ -222,6 +222,9 @@ def _run(rows: list[Row], figures: dict[str, Any]) -> None:
     ):
         while left:
             _walk_on_one_stack(left, figures)
+            RESULTS.write_text(
+                _dumped(figures)
+            )  # a stack that breaks off takes nothing of the others with it
     figures["run"] |= {
         "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -229,6 +232,10 @@ def _run(rows: list[Row], figures: dict[str, Any]) -> None:
     }
     for each in figures["run"]["violations"]:
         sys.stderr.write(f"violation: {each}\n")
+
+
+def _dumped(figures: dict[str, Any]) -> str:
+    return json.dumps(figures, indent=1, sort_keys=True) + "\n"
 
 
 def _walk_on_one_stack(left: list[Row], figures: dict[str, Any]) -> None:

@@ -88,7 +88,8 @@ def reset_venue(stack: Stack) -> int:
         return not differs()
 
     wait_until(differs, limit_s=60, every_s=1.0)
-    wait_until(is_accepted, limit_s=60, every_s=3.0)
+    # Each try starts a program, which takes a busy machine a while, and trading goes on meanwhile.
+    wait_until(is_accepted, limit_s=240, every_s=3.0)
     return 1
 
 
