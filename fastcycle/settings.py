@@ -365,7 +365,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "trading reconcile": _every(60.0, "trading.reconcile", reason="schedule"),
     "trading instruments": _every(600.0, "trading.refresh_instruments"),
     "trading figures": _every(3600.0, "trading.roll_up"),
-    "monitoring hourly report": _every(120.0, "monitoring.make_report", kind="HOURLY"),
+    "monitoring hourly report": _every(600.0, "monitoring.make_report", kind="HOURLY"),
     "monitoring daily report": _every(900.0, "monitoring.make_report", kind="DAILY"),
     "monitoring weekly report": _every(3600.0, "monitoring.make_report", kind="WEEKLY"),
     "intelligence screening": _every(3600.0, "intelligence.screen"),

@@ -45,7 +45,7 @@ KINDS: dict[str, AlertKind] = {
         AlertLevel.CRITICAL,
         "Look at the trade and at the venue's open orders. The watchdog protects or sells by itself within "
         "seconds; if it does not, sell by hand: manage.py kill --level flatten.",
-        hold_s=2.0,
+        hold_s=1.0,
     ),
     _REDIS: AlertKind(
         AlertLevel.CRITICAL,

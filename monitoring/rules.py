@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 FULL = 100
 # With a position that nothing protects, nothing else can make the system healthy.
@@ -78,9 +79,11 @@ class Fixed:
     ceiling: int
 
 
+# What a fill may take until its protection rests, where the venue cannot take both in one request.
+BARE_AFTER = timedelta(seconds=1)
 UNPROTECTED = Fixed(
-    "POSITION_UNPROTECTED", "something is held that nothing protects", FULL - UNPROTECTED_CEILING,
-    UNPROTECTED_CEILING,
+    "POSITION_UNPROTECTED", "something is held that nothing has protected for a second",
+    FULL - UNPROTECTED_CEILING, UNPROTECTED_CEILING,
 )  # fmt: skip
 REDIS_SILENT = Fixed("REDIS_SILENT", "the shared memory does not answer", FULL, 0)
 DATABASE_SILENT = Fixed("DATABASE_SILENT", "the database does not answer", 80, 20)

@@ -169,11 +169,12 @@ def _unprotected_total(*, now: datetime) -> float:
 
 
 def unprotected_symbols(*, now: datetime) -> tuple[str, ...]:
-    """Give the symbols of positions that are held and that nothing protects at this moment."""
+    """Give the symbols of positions that are held and have been bare for longer than a fill may take."""
+    bare_since = now - rules.BARE_AFTER
     return tuple(
         trade.symbol
         for trade in trades.list_open()
-        if trade.unprotected_since is not None and trade.unprotected_since <= now and trade.qty > 0
+        if trade.unprotected_since is not None and trade.unprotected_since <= bare_since and trade.qty > 0
     )
 
 

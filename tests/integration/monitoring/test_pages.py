@@ -1,6 +1,7 @@
 """Dashboard frame, health page, the buttons' addresses, and the status command."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,7 +9,7 @@ import redis
 from django.core.management import call_command
 from django.test import Client
 
-from monitoring import live
+from monitoring import live, snapshot
 from monitoring.models import Alert
 from monitoring.rules import HouseInputs
 from tests.support.desk import Scene
@@ -42,6 +43,17 @@ def test_the_dashboard_asks_for_a_login(site: Scene) -> None:
 def test_the_dashboard_offers_acts_to_operators_only(site: Scene, operator: Client, viewer: Client) -> None:
     assert 'data-act="kill"' in operator.get("/").content.decode()
     assert 'data-act="kill"' not in viewer.get("/").content.decode()
+
+
+def test_what_was_bought_may_wait_a_second_for_its_protection(site: Scene) -> None:
+    a_worker(site)
+    turn(site)
+    site.pump()
+    since = site.clock()
+    Trade.objects.update(is_protected=False, unprotected_since=since)
+
+    assert snapshot.unprotected_symbols(now=since + timedelta(seconds=0.9)) == ()
+    assert snapshot.unprotected_symbols(now=since + timedelta(seconds=1)) == ("BTCUSDT",)
 
 
 def test_the_health_page_needs_no_login_and_tells_no_secret(site: Scene) -> None:
