@@ -20,6 +20,7 @@ const dirty = new Set();
 let drawnAt = 0;
 let isWaiting = false;
 let status = "connecting";
+let isDrawn = false;
 
 const DRAW = {
   bar: [drawBar],
@@ -57,6 +58,12 @@ function showKept() {
   redraw("bar", "stored", "prices", "live");
 }
 
+/* A message leads to a card that is hidden until it has something to show. */
+function goToNamed() {
+  if (location.hash && !isDrawn) byId(location.hash.slice(1))?.scrollIntoView();
+  isDrawn = true;
+}
+
 function redraw(...names) {
   names.forEach((name) => dirty.add(name));
   if (isWaiting) return;
@@ -71,6 +78,7 @@ function draw() {
   dirty.clear();
   /* Before the first snapshot nothing is known, and "nothing is held" would be a lie. */
   jobs.forEach((job) => { if (state.control || job === drawBar) job(); });
+  if (state.control && status === "live") goToNamed();
 }
 
 function tick() {
