@@ -67,7 +67,12 @@ class Command(BaseCommand):
         os.nice(NICENESS)
         subjects = chosen if chosen is not None else tuning.tuned_subjects()
         bar = tqdm(subjects, desc="reviewing", file=sys.stderr, disable=None, leave=False)
-        reviewed = [_review(each, options["data"], now=now) for each in bar]
+        reviewed = []
+        with history.follow("tuning", "Tuning", total=len(subjects), unit="workers reviewed") as work:
+            for each in bar:
+                work.say(each.name)
+                reviewed.append(_review(each, options["data"], now=now))
+                work.done()
         if options["json"]:
             rows = [{"worker_id": each.worker_id, "name": each.name, "note": each.note} for each in reviewed]
             self.stdout.write(json.dumps({"reviewed": rows}))

@@ -12,6 +12,7 @@ import { drawHealth, drawLimits, drawMoney, drawProtected, drawWhy } from "./ove
 import { applyEvent, applyLive, applyPrices, applySnapshot } from "./state.js";
 import { drawClosedTrades, drawOpenTrades } from "./trades.js";
 import { ageText, serverNow, state } from "./view.js";
+import { drawWork } from "./work.js";
 import { drawWorkers } from "./workers.js";
 
 /* Prices come many times a second; an eye follows ten pictures a second. */
@@ -26,7 +27,7 @@ const DRAW = {
   bar: [drawBar],
   stored: [drawProtected, drawWhy, drawMoney, drawOpenTrades, drawClosedTrades, drawWorkers, drawOrders, drawJournal, tradesChanged],
   prices: [drawPrices, drawOpenTrades, drawMoney, drawChoices, drawForming],
-  live: [drawAlerts, drawHealth, drawProtected, drawWhy, drawMoney, drawPrices, drawWorkers, drawLimits],
+  live: [drawAlerts, drawHealth, drawProtected, drawWhy, drawMoney, drawPrices, drawWorkers, drawWork, drawLimits],
 };
 
 function drawBar() {
