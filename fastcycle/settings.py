@@ -184,6 +184,7 @@ UNFOLD: dict[str, Any] = {
                     _link("Tuning", "tune", "intelligence_tuning"),
                     _link("Challenges", "compare_arrows", "intelligence_challenge"),
                     _link("Models", "psychology", "intelligence_modelversion"),
+                    _link("Runs", "science", "intelligence_run"),
                 ],
             },
             {

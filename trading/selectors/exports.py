@@ -24,6 +24,7 @@ from trading.models import BlacklistEntry, ExternalChange, FillRow, JournalEntry
 CHUNK = 500
 # A spreadsheet takes a cell that begins so for a formula and runs it.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_ESCAPED = tuple(f"'{start}" for start in FORMULA_STARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,11 @@ def to_json_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value
+
+
+def from_cell(text: str) -> str:
+    """Give the text that `to_cell` wrote."""
+    return text[1:] if text.startswith(_ESCAPED) else text
 
 
 def to_cell(value: Any) -> str:
