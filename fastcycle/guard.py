@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from monitoring import rows
+from monitoring import links, rows
 from monitoring.alert_kinds import AlertLevel
 from monitoring.evidence import healthy_since
 from monitoring.halting import Judge, Patience, Verdict
@@ -96,6 +96,7 @@ class Guard(OwnThread):
             "the venue.",
             "What to do: read the incident in the admin, mend the cause, then resume (Trading state, or "
             "manage.py resume) or go back: manage.py rollback. Close the incident with what you found.",
+            *links.lines(links.incident(incident.pk)),
         ]
         rows.leave_message(
             Message(

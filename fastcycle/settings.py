@@ -184,6 +184,7 @@ UNFOLD: dict[str, Any] = {
                     _link("Tuning", "tune", "intelligence_tuning"),
                     _link("Challenges", "compare_arrows", "intelligence_challenge"),
                     _link("Models", "psychology", "intelligence_modelversion"),
+                    _link("Runs", "science", "intelligence_run"),
                 ],
             },
             {
@@ -385,6 +386,8 @@ HALT_AFTER_OUTAGE_S = env.whole_number("HALT_AFTER_OUTAGE_S", default=600, low=0
 HALT_AFTER_CRITICAL_S = env.whole_number("HALT_AFTER_CRITICAL_S", default=10, low=0, high=86_400)
 # Where alerts and reports go: addresses of Apprise, parted by white space. They contain secrets.
 NOTIFY_URLS = env.secret("NOTIFY_URLS")
+# How people reach the site, say https://bot.example.org: messages then end with the page to look at.
+PUBLIC_URL = env.address("PUBLIC_URL", schemes=("http", "https"))
 # Called every minute while all is well; whoever is behind it raises the alarm when the calls end.
 PING_URL = env.secret("PING_URL")
 # Whoever asks for /metrics must know it; without one the page does not exist.

@@ -10,9 +10,12 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from intelligence.admin_runs import RunAdmin
 from intelligence.models import Challenge, ModelVersion, Tuning, TuningMode
 from trading import history
 from trading.services import journal
+
+__all__ = ["ChallengeAdmin", "ModelVersionAdmin", "RunAdmin", "TuningAdmin"]
 
 
 @admin.register(Tuning)

@@ -101,3 +101,56 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.strategy} {self.interval} {self.digest[:8]}"
+
+
+class RunKind(models.TextChoices):
+    """Where the trades of a run come from."""
+
+    BACKTEST = "BACKTEST", "back-test"
+    FILE = "FILE", "trades of another installation"
+
+
+class RunState(models.TextChoices):
+    """Whether a run can be looked at."""
+
+    WAITING = "WAITING", "under way"
+    KEPT = "KEPT", "kept"
+    FAILED = "FAILED", "failed"
+
+
+class Run(models.Model):
+    """Trades that one worker did not make here: tested on candles, or made elsewhere, say on paper."""
+
+    kind = models.CharField(max_length=10, choices=RunKind.choices)
+    state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.WAITING)
+    worker = models.ForeignKey("trading.Worker", on_delete=models.CASCADE, related_name="runs")
+    label = models.CharField(max_length=60, help_text="What it is called on the compare page")
+    begins_on = models.DateField(help_text="First day (UTC)")
+    ends_on = models.DateField(help_text="Last day (UTC), included")
+    trades = models.PositiveIntegerField(default=0)
+    problem = models.CharField(max_length=300, blank=True)
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.worker}, {self.label}"
+
+
+class RunDay(models.Model):
+    """What the trades of a run that closed on one day come to, by quote asset."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField()
+    quote_asset = models.CharField(max_length=20)
+    sums: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(help_text="Of a Tally")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "day", "quote_asset"], name="one_sum_per_day_of_a_run")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run} {self.day}"

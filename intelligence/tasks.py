@@ -32,9 +32,15 @@ def screen() -> None:
     _run("screen")
 
 
-def _run(command: str) -> None:
+@shared_task(name="intelligence.fill_run")
+def fill_run(*, run_id: int) -> None:
+    """Play the back-test that a run orders."""
+    _run("fill_run", str(run_id))
+
+
+def _run(command: str, argument: str = "--json") -> None:
     """Run a command of ours; what it says on standard error is in its own log."""
-    program = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, "--json"]
+    program = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, argument]
     done = subprocess.run(  # noqa: S603 -- our own command
         program, capture_output=True, text=True, timeout=LIMIT_S, check=False
     )

@@ -152,12 +152,12 @@ def _try_exports() -> tuple[int, int]:
     """Write rows of every kind as CSV and JSON, read them back, count what came out otherwise."""
     wrong = 0
     for export in EXPORTS.values():
-        rows = list(iterate(export, query(export, since=None, until=None)[:EXPORTED_ROWS]))
+        rows = next(iterate(export, query(export, since=None, until=None)), [])[:EXPORTED_ROWS]
         names = [name for name, _ in export.columns]
-        cells = [[to_cell(value) for value in row.values()] for row in rows]
+        cells = [[to_cell(value) for value in row] for row in rows]
         sheet = io.StringIO()
         csv.writer(sheet).writerows([names, *cells])
-        values = [{name: to_json_value(value) for name, value in row.items()} for row in rows]
+        values = [dict(zip(names, map(to_json_value, row), strict=True)) for row in rows]
         is_same_sheet = list(csv.reader(io.StringIO(sheet.getvalue()))) == [names, *cells]
         is_same_json = json.loads(json.dumps(values)) == values
         wrong += not (is_same_sheet and is_same_json)

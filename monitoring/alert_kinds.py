@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitoring import rules
+from monitoring import links, rules
 
 # Long enough that what belongs together is seen together, short enough for five seconds in all.
 TOGETHER_S = 1.5
@@ -24,12 +24,16 @@ class AlertLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertKind:
-    """One code. `hold_s` is how long it must be so before it counts; `causes` are codes, or CODE:subject."""
+    """One code. `hold_s` is how long it must be so before it counts; `causes` are codes, or CODE:subject.
+
+    `page` is where somebody who was told of it looks first.
+    """
 
     level: AlertLevel
     todo: str
     causes: tuple[str, ...] = ()
     hold_s: float = TOGETHER_S
+    page: str = links.ALERTS
 
 
 _FEED = f"{rules.PROCESS_MISSING.code}:feed"
@@ -108,17 +112,20 @@ KINDS: dict[str, AlertKind] = {
         AlertLevel.CRITICAL,
         "See 'A ledger difference' in docs/operations.md before anything is accepted.",
         hold_s=0.0,
+        page=links.RECONCILES,
     ),
     rules.ORDERS_UNKNOWN.code: AlertKind(
         AlertLevel.WARNING,
         "Nothing yet: the watchdog asks the venue until it is certain. After ten minutes look at the orders.",
         causes=(_VENUE, _BLOCKED),
         hold_s=0.0,
+        page=links.UNANSWERED_ORDERS,
     ),
     rules.POSITION_MISSING.code: AlertKind(
         AlertLevel.CRITICAL,
         "Somebody sold or withdrew coins of open trades: find out who. What is left stays protected.",
         hold_s=0.0,
+        page=links.RECONCILES,
     ),
     rules.PROCESS_MISSING.code: AlertKind(
         AlertLevel.CRITICAL,
@@ -147,6 +154,7 @@ KINDS: dict[str, AlertKind] = {
         AlertLevel.WARNING,
         "Run manage.py reconcile and read what it says.",
         causes=(_REDIS, _VENUE, _TRADER, rules.QUEUE_LAG.code, _BLOCKED, *_DATABASE),
+        page=links.RECONCILES,
     ),
     rules.QUEUE_LAG.code: AlertKind(
         AlertLevel.CRITICAL,
@@ -169,7 +177,9 @@ KINDS: dict[str, AlertKind] = {
         AlertLevel.CRITICAL, "Make room in FASTCYCLE_HOME: old backups first, then logs. Never the database."
     ),
     rules.DRAWDOWN.code: AlertKind(
-        AlertLevel.WARNING, "Look at the losing workers; stop or drain them. A daily limit stops by itself."
+        AlertLevel.WARNING,
+        "Look at the losing workers; stop or drain them. A daily limit stops by itself.",
+        page=links.TODAY,
     ),
     rules.EXCEPTIONS.code: AlertKind(
         AlertLevel.WARNING,

@@ -1,4 +1,5 @@
-"""The page that puts two groups of closed trades side by side: two periods, two workers or two versions.
+"""The page that puts two groups of closed trades side by side: two periods, two workers or two versions, or
+what a worker made here beside a run: its back-test, or its trades in another installation.
 
 It only looks. Whether a difference is more than chance is said by Welch's interval, not by the eye.
 """
@@ -16,14 +17,17 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from intelligence import runs
+from intelligence.models import Run
 from monitoring import live, plots
 from monitoring.analysis import assets_of, read_asset, read_day
 from monitoring.gate import viewers_only
 from monitoring.templatetags import humanfigures as written
-from trading.domain.slices import Tally, difference, falls
+from trading.domain.slices import Cut, Tally, difference, falls
 from trading.domain.values import ZERO
 from trading.selectors import analysis
-from trading.selectors.analysis import Figures, Scope
+from trading.selectors.analysis import Figures, Point, Recent, Scope
+from trading.selectors.overview import day_range
 
 # Compared where nothing else is asked for: this many days, with as many before them.
 SPAN = timedelta(days=7)
@@ -45,19 +49,26 @@ class Side:
 @never_cache
 @viewers_only
 def page(request: HttpRequest) -> HttpResponse:
-    """Compare side `a` with `b`, each by `_whose` (empty, worker:ID, version:ID), `_since` and `_until`."""
+    """Compare side `a` with `b`, each by `_whose` (empty, worker:ID, version:ID, run:ID), `_since`, `_until`.
+
+    Where a run is compared and no days are given, they are the run's, on both sides.
+    """
     now = live.utc_now()
     recent = analysis.read_recent()
     assets = assets_of(recent)
     asset = read_asset(request, assets)
-    choices = _choices(analysis.list_traders(), analysis.list_all_versions())
+    kept = {f"run:{run.pk}": run for run in runs.list_kept()}
+    choices = _choices(analysis.list_traders(), analysis.list_all_versions()) | {
+        whose: f"{run.worker.name}, {run.label} of {run.made_at:%Y-%m-%d}" for whose, run in kept.items()
+    }
+    asked = [request.GET.get(f"{name}_whose", "") for name in SIDES]
+    tested = next((kept[whose] for whose in asked if whose in kept), None)
     sides = []
-    for name in SIDES:
-        whose = request.GET.get(f"{name}_whose", "")
+    for name, whose in zip(SIDES, asked, strict=True):
         if whose not in choices:
-            raise Http404(f"{name}_whose must be empty, worker:ID or version:ID of a known one")
-        scope = _scope(request, name, whose, asset=asset, now=now)
-        sides.append(Side(name, scope, whose, choices[whose], analysis.read_totals(scope, recent)))
+            raise Http404(f"{name}_whose must be empty, worker:ID, version:ID or run:ID of a known one")
+        scope = _scope(request, name, whose, asset=asset, now=now, tested=tested)
+        sides.append(Side(name, scope, whose, choices[whose], _figures(whose, scope, recent)))
     first, second = (side.figures.total for side in sides)
     context = {
         "sides": sides,
@@ -67,6 +78,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "rows": _rows(first, second),
         "difference": difference(first, second),
         "lines": _lines(sides, now=now),
+        "may_run": request.user.has_perm("intelligence.add_run"),
     }
     return render(request, "monitoring/compare.html", context)
 
@@ -81,9 +93,25 @@ def _choices(traders: Sequence[Any], versions: Sequence[Any]) -> dict[str, str]:
     return found
 
 
-def _scope(request: HttpRequest, side: str, whose: str, *, asset: str, now: datetime) -> Scope:
+def _figures(whose: str, scope: Scope, recent: Recent) -> Figures:
+    kind, _, number = whose.partition(":")
+    if kind != "run":
+        return analysis.read_totals(scope, recent)
+    figures, total = Figures(), Tally()
+    for day, tally in runs.read_days(int(number), scope.quote_asset, since=scope.since, until=scope.until):
+        total.add(tally)
+        figures.curve.append(Point(day_range(day)[1], tally.trades, tally.pnl))
+    figures.slices[Cut.ALL, ""] = total
+    return figures
+
+
+def _scope(
+    request: HttpRequest, side: str, whose: str, *, asset: str, now: datetime, tested: Run | None
+) -> Scope:
     since, until = read_day(request, f"{side}_since"), read_day(request, f"{side}_until")
-    if f"{side}_since" not in request.GET and "version" not in whose:
+    if f"{side}_since" not in request.GET and tested is not None:
+        since, until = tested.begins_on, tested.ends_on
+    elif f"{side}_since" not in request.GET and "version" not in whose:
         today = now.date()
         since = today - SPAN + timedelta(days=1) if side == "b" else today - 2 * SPAN + timedelta(days=1)
         until = today if side == "b" else today - SPAN
@@ -91,7 +119,7 @@ def _scope(request: HttpRequest, side: str, whose: str, *, asset: str, now: date
         raise Http404(f"{side}_since must not be after {side}_until")
     kind, _, number = whose.partition(":")
     scope = Scope(asset, since, until)
-    if not kind:
+    if kind in ("", "run"):
         return scope
     if kind == "worker":
         return replace(scope, worker_id=int(number))

@@ -16,7 +16,7 @@ import redis
 from django.conf import settings
 
 from monitoring.rules import HouseInputs
-from trading.selectors import charts, live
+from trading.selectors import charts, live, work
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,15 @@ def read_why_not(worker_ids: list[int], *, shown: int = live.DECISIONS_SHOWN) ->
     except redis.RedisError as error:
         log.warning("denials could not be read: %s", error)
         return {}
+
+
+def read_work(*, now: datetime) -> list[work.Work]:
+    """Give the long work that is told of; none when nobody can say."""
+    try:
+        return work.told_work(get_client(), now=now)
+    except redis.RedisError as error:
+        log.warning("work could not be read: %s", error)
+        return []
 
 
 def publish_house(client: redis.Redis, house: HouseInputs) -> None:

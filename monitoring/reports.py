@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from monitoring import links
 from monitoring.acceptance import mean, most
 from monitoring.machine import slope
 from monitoring.models import Alert, Delivery, HealthSample, Report
@@ -54,7 +55,7 @@ def make(kind: str, *, now: datetime) -> Report | None:
                 channel="*",
                 level="REPORT",
                 title=f"[{kind}] {begins_at:%Y-%m-%d %H:%M} UTC",
-                body=to_lines(report),
+                body="\n\n".join([to_lines(report), *links.lines(links.report(report.pk))]),
                 made_at=now,
             )
     except IntegrityError:

@@ -29,6 +29,7 @@ ACTS = (
     "trading.override_rollout",
     "trading.roll_back",
     "monitoring.acknowledge_alert",
+    "intelligence.add_run",
 )
 
 
@@ -47,9 +48,8 @@ def grant(apps: Any, *, alias: str = DEFAULT_DB_ALIAS) -> None:
     viewer, _ = groups.get_or_create(name=VIEWER)
     viewer.permissions.add(*views)
     operator, _ = groups.get_or_create(name=OPERATOR)
-    operator.permissions.add(*views, *(_find(permissions, name) for name in ACTS))
-
-
-def _find(permissions: Any, name: str) -> Any:
-    label, codename = name.split(".")
-    return permissions.get(content_type__app_label=label, codename=codename)
+    operator.permissions.add(*views)
+    for label, _, codename in (name.partition(".") for name in ACTS):
+        # What a later migration brings is not there yet; that one grants again.
+        found = permissions.filter(content_type__app_label=label, codename=codename)
+        operator.permissions.add(*found)

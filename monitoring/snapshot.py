@@ -16,7 +16,7 @@ from monitoring.models import Alert
 from trading import events
 from trading.domain.risk import TradingState
 from trading.domain.values import to_ms
-from trading.selectors import account, ledger, limits, overview, trades, workers
+from trading.selectors import account, ledger, limits, overview, trades, work, workers
 from trading.selectors.limits import LimitFigures
 from trading.selectors.live import LiveReading, StreamStatus, WhyNot
 
@@ -73,6 +73,7 @@ class Live(TypedDict):
     limits: list[LimitFigures]
     holdings: list[account.Holdings]
     alerts: list[AlertRow]
+    work: list[dict[str, Any]]
     prices: list[list[Any]]
 
 
@@ -134,6 +135,7 @@ def build_live(*, now: datetime, reading: LiveReading | None, with_prices: bool 
         limits=limits.limit_figures(now=now, bids=bids_of(reading)),
         holdings=account.list_holdings(),
         alerts=[_alert_row(alert) for alert in rows.newest_open(ALERTS)],
+        work=[asdict(each) for each in (*work.running_out(now=now), *live.read_work(now=now))],
         prices=[[symbol, quote["bid"], quote["ask"], quote["arrival_ms"]] for symbol, quote in quotes],
     )
 

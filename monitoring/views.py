@@ -33,7 +33,7 @@ REPORTS_SHOWN = 40
 # The modules that the dashboard's script imports, told to the browser so that it fetches all of them at once.
 MODULES = (
     "acts", "alerts", "chart", "connection", "dom", "format", "hold", "kept", "market", "overview", "state",
-    "trades", "view", "workers",
+    "trades", "view", "work", "workers",
 )  # fmt: skip
 NAME = "Fast-Cycle"
 ICON_SIZES = (192, 512)

@@ -23,7 +23,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from monitoring import live, probes, rows, rules, store
+from monitoring import links, live, probes, rows, rules, store
 from monitoring.alert_kinds import KINDS
 from monitoring.alert_rules import Change, Finding, Step, Tracker
 from monitoring.machine import Machine
@@ -271,6 +271,7 @@ def write_message(change: Change, *, score: int, now: datetime) -> Message:
         head,
         *([] if is_over else [f"What to do: {kind.todo}", f"Health: {score} of 100."]),
         f"Since {since}. Reference {watched.uid[:8]}.",
+        *links.lines(kind.page),
     ]
     return Message(key, level, f"[{level}] {finding.key}", "\n".join(lines), now, watched.uid)
 

@@ -29,6 +29,7 @@ from trading.exchange.user_stream import OnEvent, OnResync, UserStream
 from trading.market.cache import MarketCache, MarketWriter
 from trading.market.lease import Lease
 from trading.market.packed_redis import open_redis
+from trading.market.progress import Progress
 from trading.services.context import Desk, Limits
 from trading.services.roster import Roster
 
@@ -94,6 +95,11 @@ def get_venue() -> BinanceVenue:
         throttle=Throttle(get_redis(), clock=utc_now, requests_1m=settings.API_REQUESTS_1M),
         clock=utc_now,
     )
+
+
+def follow(name: str, title: str, *, total: int, unit: str) -> Progress:
+    """Give what tells the dashboards how far a piece of long work has come."""
+    return Progress(get_redis(), name, title, total=total, unit=unit, clock=utc_now)
 
 
 @functools.cache

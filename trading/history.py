@@ -1,4 +1,4 @@
-"""Recorded candles of the venue, and of the feed, for whoever learns from them.
+"""Recorded candles of the venue, and of the feed, for whoever learns from them, and a way to tell of it.
 
 A door for intelligence: asks through the one governor, in the class whose wishes come last, so that no
 backfill takes a request from an order.
@@ -15,6 +15,7 @@ from django.conf import settings
 from trading import bootstrap
 from trading.domain.market import Candle
 from trading.domain.signals import Candles
+from trading.market.progress import Progress
 
 STREAM_ROWS = 600
 
@@ -28,6 +29,11 @@ def archive() -> Path:
 def now() -> datetime:
     """Give the moment."""
     return bootstrap.utc_now()
+
+
+def follow(name: str, title: str, *, total: int, unit: str) -> Progress:
+    """Give what tells the dashboards how far a piece of long work has come."""
+    return bootstrap.follow(name, title, total=total, unit=unit)
 
 
 def fetch_page(symbol: str, interval: str, *, since: datetime) -> Sequence[Candle]:

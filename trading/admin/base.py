@@ -5,17 +5,16 @@ Used by the other modules of this package only. It writes nothing.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -23,13 +22,12 @@ from import_export.admin import ExportMixin
 from import_export.fields import Field
 from import_export.formats.base_formats import CSV, JSON
 from import_export.resources import ModelResource
-from tablib import Dataset  # type: ignore[import-untyped]  # comes without types
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 
 from trading.domain.values import to_text
-from trading.selectors.exports import EXPORTS, Export, read_value, to_cell, to_json_value
+from trading.selectors.exports import EXPORTS, WRITERS, Export
 
 # Beyond this many rows the pages stop; a filter or a search narrows faster than page 101.
 COUNTED_ROWS = 5000
@@ -48,37 +46,20 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # Django's class ta
         return int(rows.order_by()[:COUNTED_ROWS].count())
 
 
-class Column(Field):  # type: ignore[misc]  # comes without types
-    """A column of an export, read by its path and left as it is; the format writes it."""
+class StreamedCsv(CSV):  # type: ignore[misc]  # comes without types
+    """CSV as the export command writes it."""
 
-    def export(self, instance: Model, **kwargs: Any) -> Any:
-        """Give the value with its own type."""
-        return read_value(instance, self.attribute)
+    write = staticmethod(WRITERS["csv"])
 
 
-class SafeCsv(CSV):  # type: ignore[misc]  # comes without types
-    """CSV whose text cells cannot be run by a spreadsheet."""
+class StreamedJson(JSON):  # type: ignore[misc]  # comes without types
+    """JSON as the export command writes it."""
 
-    def export_data(self, dataset: Dataset, **kwargs: Any) -> Any:
-        """Write every cell by the rules of the export command."""
-        return super().export_data(_rewritten(dataset, to_cell), **kwargs)
-
-
-class ExactJson(JSON):  # type: ignore[misc]  # comes without types
-    """JSON with exact amounts as text."""
-
-    def export_data(self, dataset: Dataset, **kwargs: Any) -> Any:
-        """Write every value by the rules of the export command."""
-        rows = [dict(zip(dataset.headers, map(to_json_value, row), strict=True)) for row in dataset]
-        return json.dumps(rows, ensure_ascii=False)
-
-
-def _rewritten(dataset: Dataset, write: Any) -> Dataset:
-    return Dataset(*([write(value) for value in row] for row in dataset), headers=dataset.headers)
+    write = staticmethod(WRITERS["json"])
 
 
 def _resource(export: Export) -> type[ModelResource]:
-    fields = {name: Column(attribute=path, column_name=name) for name, path in export.columns}
+    fields = {name: Field(attribute=path, column_name=name) for name, path in export.columns}
     names = [name for name, _ in export.columns]
     meta = type("Meta", (), {"model": export.model, "fields": names, "export_order": names})
     resource: type[ModelResource] = type(
@@ -121,7 +102,7 @@ class LedgerAdmin(ExportMixin, LookedAdmin):  # type: ignore[misc]  # both come 
 
     def get_export_formats(self) -> list[type]:
         """Offer CSV and JSON."""
-        return [SafeCsv, ExactJson]
+        return [StreamedCsv, StreamedJson]
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Say who may export: whoever may look."""
@@ -140,6 +121,25 @@ class LedgerAdmin(ExportMixin, LookedAdmin):  # type: ignore[misc]  # both come 
     def get_export_queryset(self, request: HttpRequest) -> Any:
         """Give what the page's filters leave, with what the columns need."""
         return super().get_export_queryset(request).select_related(*EXPORTS[self.export_kind].related)
+
+    def _do_file_export(
+        self, file_format: Any, request: HttpRequest, queryset: Any, export_form: Any = None
+    ) -> StreamingHttpResponse:
+        """Answer piece by piece; the library would hold the whole file in memory, and the site would wait."""
+        pieces = file_format.write(EXPORTS[self.export_kind], queryset)
+        name = self.get_export_filename(request, queryset, file_format)
+        return StreamingHttpResponse(
+            _streamed(pieces),
+            content_type=file_format.get_content_type(),
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+
+async def _streamed(pieces: Iterator[str]) -> AsyncIterator[bytes]:
+    """Read a piece when the one before is on its way; others are answered in between."""
+    read = sync_to_async(lambda: next(pieces, None))
+    while (piece := await read()) is not None:
+        yield piece.encode()
 
 
 def column(

@@ -39,9 +39,16 @@ class Target:
 
 def _roll_back(*, sell: bool) -> Callable[[Any, Call], str]:
     def run(target: Target, call: Call) -> str:
-        done = rollback.roll_back(
-            target.snapshot, by=call.actor, desk=bootstrap.get_desk(), sell=sell, reason=call.reason
-        )
+        title = f"Rollback to configuration {target.snapshot.pk}"
+        with bootstrap.follow("rollback", title, total=rollback.STEPS, unit="steps") as work:
+            done = rollback.roll_back(
+                target.snapshot,
+                by=call.actor,
+                desk=bootstrap.get_desk(),
+                sell=sell,
+                reason=call.reason,
+                tell=work.step,
+            )
         return (
             f"Configuration {done.snapshot} is restored; {len(done.remaining)} fields still differ. "
             f"{done.left.sentence} Incident {done.incident} waits for your finding."

@@ -18,13 +18,12 @@ from django.db import transaction
 
 from trading.domain.workers import InvalidConfiguration, WorkerConfig, check_name
 from trading.models import InstrumentRow, Worker
-from trading.selectors.exports import FORMULA_STARTS
+from trading.selectors.exports import from_cell
 from trading.selectors.workers import parse_config
 from trading.services import blacklist, workers
 
 MOST_ROWS = 2000
 _NESTED = ("parameters", "universe")
-_ESCAPED = tuple(f"'{start}" for start in FORMULA_STARTS)
 _CONFIG = tuple(WorkerConfig.__dataclass_fields__)
 
 
@@ -60,10 +59,7 @@ def _read_csv(text: str) -> list[dict[str, Any]]:
     """Read cells; the apostrophe that the export puts before what a spreadsheet would run is taken off."""
     rows = csv.DictReader(io.StringIO(text))
     return [
-        {
-            name: value[1:] if isinstance(value, str) and value.startswith(_ESCAPED) else value
-            for name, value in row.items()
-        }
+        {name: from_cell(value) if isinstance(value, str) else value for name, value in row.items()}
         for row in rows
     ]
 

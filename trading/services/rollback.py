@@ -6,6 +6,7 @@ all of the configuration changes in one transaction or none of it.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,8 @@ from trading.services import control, incidents, journal, rollout, snapshots
 from trading.services.context import Desk
 from trading.services.control import KillLevel
 from trading.services.restoring import restore_configuration
+
+STEPS = 3
 
 
 class NoSuchSnapshot(LookupError):
@@ -71,29 +74,39 @@ def preview(target: ConfigSnapshot) -> list[Difference]:
 
 
 def roll_back(
-    target: ConfigSnapshot, *, by: str, desk: Desk, sell: bool = False, reason: str = ""
+    target: ConfigSnapshot,
+    *,
+    by: str,
+    desk: Desk,
+    sell: bool = False,
+    reason: str = "",
+    tell: Callable[[str], object] = bool,
 ) -> RolledBack:
     """Halt, restore the target, start again in the first stage, and write the incident.
 
     Args:
         sell: Sell everything held at market. Otherwise open trades run out by their own exits, with the
             versions that they were opened with.
+        tell: Called STEPS times with what is done next.
 
     Raises:
         CannotRollBack: The configuration cannot be restored; trading is halted, the incident is open.
     """
     began_s = time.monotonic()
+    tell("halts all workers" + (" and sells what they hold" if sell else ""))
     differences = [str(each) for each in preview(target)]
     cause = f"rolled back to configuration {target.pk}" + (f": {reason}" if reason else "")
     incident = incidents.open_incident_and_halt(cause, {"differences": differences}, by=by, desk=desk)
     level = KillLevel.FLATTEN if sell else KillLevel.CANCEL
     # Also where the same cause was open already: this call halts, whoever resumed meanwhile.
     left = control.kill(level, actor=by, desk=desk, reason=cause)
+    tell("restores the configuration")
     try:
         _restore(target, by=by, now=desk.clock(), reason=cause)
     except InvalidConfiguration as error:
         incidents.add_action(incident, f"not restored: {error}", by=by, now=desk.clock())
         raise CannotRollBack(f"{error}; trading is HALTED, incident {incident.pk} is open") from None
+    tell("looks for what still differs")
     remaining = [str(each) for each in preview(target)]
     done = RolledBack(
         incident.pk, target.pk, differences, remaining, left, round(time.monotonic() - began_s, 3)

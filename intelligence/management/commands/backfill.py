@@ -83,9 +83,18 @@ def _from_venue(folder: Path, options: dict[str, Any]) -> list[Filled]:
     wanted = [(symbol, interval) for interval in options["interval"] for symbol in options["symbols"]]
     total = sum((end_ms - begin_ms) // (INTERVAL_S[interval] * 1000) for _, interval in wanted)
     results = []
-    with tqdm(total=total, desc="backfill", unit=" candles", file=sys.stderr, disable=None) as bar:
+    with (
+        tqdm(total=total, desc="backfill", unit=" candles", file=sys.stderr, disable=None) as bar,
+        history.follow("backfill", "Backfill", total=total, unit="candles") as work,
+    ):
+
+        def done(candles: int) -> None:
+            bar.update(candles)
+            work.done(candles)
+
         for symbol, interval in wanted:
             bar.set_postfix_str(f"{symbol} {interval}")
+            work.say(f"{symbol} {interval}")
             result = backfill.fill_from_venue(
                 folder,
                 symbol,
@@ -93,7 +102,7 @@ def _from_venue(folder: Path, options: dict[str, Any]) -> list[Filled]:
                 begin_ms=begin_ms,
                 end_ms=end_ms,
                 fetch=lambda name, length, since: history.fetch_page(name, length, since=since),
-                done=bar.update,
+                done=done,
             )
             backfill.compare(folder, result, history.streamed(symbol, interval))
             results.append(result)

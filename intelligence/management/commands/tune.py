@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,14 +20,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from intelligence import backfill, tuning
+from intelligence import tuning
 from intelligence.backtest import CostModel, Market
-from intelligence.command_input import NOT_FINE, WRONG_USAGE, read_market
+from intelligence.command_input import WRONG_USAGE
 from intelligence.models import TuningMode
 from intelligence.tuning import Subject
+from intelligence.worker_market import read_worker_market
 from trading import history
-from trading.domain.ports import VenueError
-from trading.selectors.workers import resolve_universes
 
 NICENESS = 15  # orders go first on the same processor
 
@@ -67,7 +67,12 @@ class Command(BaseCommand):
         os.nice(NICENESS)
         subjects = chosen if chosen is not None else tuning.tuned_subjects()
         bar = tqdm(subjects, desc="reviewing", file=sys.stderr, disable=None, leave=False)
-        reviewed = [_review(each, options["data"], now=now) for each in bar]
+        reviewed = []
+        with history.follow("tuning", "Tuning", total=len(subjects), unit="workers reviewed") as work:
+            for each in bar:
+                work.say(each.name)
+                reviewed.append(_review(each, options["data"], now=now, say=work.say))
+                work.done()
         if options["json"]:
             rows = [{"worker_id": each.worker_id, "name": each.name, "note": each.note} for each in reviewed]
             self.stdout.write(json.dumps({"reviewed": rows}))
@@ -85,31 +90,15 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(row) if as_json else f"tuning of {chosen[0].name} is {mode.label}")
 
 
-def _review(subject: Subject, data: Path | None, *, now: datetime) -> Reviewed:
+def _review(subject: Subject, data: Path | None, *, now: datetime, say: Callable[[str], object]) -> Reviewed:
     try:
-        market = _market(subject, data, now=now)
+        market = _market(subject, data, now=now, say=lambda note: say(f"{subject.name}, {note}"))
     except CommandError as error:
         return Reviewed(subject.worker_id, subject.name, f"not reviewed: {error}")
     note = tuning.review(subject, market, costs=CostModel(), now=now)
     return Reviewed(subject.worker_id, subject.name, note)
 
 
-def _market(subject: Subject, data: Path | None, *, now: datetime) -> Market:
-    config = subject.config
-    symbols = sorted(resolve_universes({subject.worker_id: config}, now=now)[subject.worker_id])
+def _market(subject: Subject, data: Path | None, *, now: datetime, say: Callable[[str], object]) -> Market:
     since = now - timedelta(days=tuning.NEEDED_DAYS)
-    folder = data or history.archive()
-    if data is None:
-        try:
-            for symbol in symbols:
-                backfill.fill_from_venue(
-                    folder,
-                    symbol,
-                    config.interval,
-                    begin_ms=int(since.timestamp() * 1000),
-                    end_ms=int(now.timestamp() * 1000),
-                    fetch=lambda name, length, at: history.fetch_page(name, length, since=at),
-                )
-        except VenueError as error:
-            raise CommandError(f"the venue could not be asked: {error}", returncode=NOT_FINE) from None
-    return read_market(folder, interval=config.interval, symbols=symbols, since=since, until=now)
+    return read_worker_market(subject.config, since=since, until=now, now=now, data=data, say=say)

@@ -12,6 +12,7 @@ import { drawHealth, drawLimits, drawMoney, drawProtected, drawWhy } from "./ove
 import { applyEvent, applyLive, applyPrices, applySnapshot } from "./state.js";
 import { drawClosedTrades, drawOpenTrades } from "./trades.js";
 import { ageText, serverNow, state } from "./view.js";
+import { drawWork } from "./work.js";
 import { drawWorkers } from "./workers.js";
 
 /* Prices come many times a second; an eye follows ten pictures a second. */
@@ -20,12 +21,13 @@ const dirty = new Set();
 let drawnAt = 0;
 let isWaiting = false;
 let status = "connecting";
+let isDrawn = false;
 
 const DRAW = {
   bar: [drawBar],
   stored: [drawProtected, drawWhy, drawMoney, drawOpenTrades, drawClosedTrades, drawWorkers, drawOrders, drawJournal, tradesChanged],
   prices: [drawPrices, drawOpenTrades, drawMoney, drawChoices, drawForming],
-  live: [drawAlerts, drawHealth, drawProtected, drawWhy, drawMoney, drawPrices, drawWorkers, drawLimits],
+  live: [drawAlerts, drawHealth, drawProtected, drawWhy, drawMoney, drawPrices, drawWorkers, drawWork, drawLimits],
 };
 
 function drawBar() {
@@ -57,6 +59,12 @@ function showKept() {
   redraw("bar", "stored", "prices", "live");
 }
 
+/* A message leads to a card that is hidden until it has something to show. */
+function goToNamed() {
+  if (location.hash && !isDrawn) byId(location.hash.slice(1))?.scrollIntoView();
+  isDrawn = true;
+}
+
 function redraw(...names) {
   names.forEach((name) => dirty.add(name));
   if (isWaiting) return;
@@ -71,6 +79,7 @@ function draw() {
   dirty.clear();
   /* Before the first snapshot nothing is known, and "nothing is held" would be a lie. */
   jobs.forEach((job) => { if (state.control || job === drawBar) job(); });
+  if (state.control && status === "live") goToNamed();
 }
 
 function tick() {

@@ -71,7 +71,7 @@ def test_the_number_of_queries_does_not_grow_with_the_trades(operator: Client, a
         ("/analysis/?asset=EUR", "asset must be one of USDT"),
         ("/analysis/?worker=abc", "worker must be a whole number"),
         ("/analysis/?worker=99999", "worker 99999 does not exist"),
-        ("/analysis/compare/?a_whose=worker:99999", "a_whose must be empty, worker:ID or version:ID"),
+        ("/analysis/compare/?a_whose=worker:99999", "a_whose must be empty, worker:ID, version:ID or run:ID"),
     ],
 )
 def test_a_wrong_question_gets_one_clear_line(

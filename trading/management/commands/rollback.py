@@ -54,13 +54,16 @@ class Command(BaseCommand):
             self._preview(target, as_json=options["json"])
             return
         try:
-            done = rollback.roll_back(
-                target,
-                by=ACTOR,
-                desk=bootstrap.get_desk(),
-                sell=options["flatten"],
-                reason=options["reason"],
-            )
+            title = f"Rollback to configuration {target.pk}"
+            with bootstrap.follow("rollback", title, total=rollback.STEPS, unit="steps") as work:
+                done = rollback.roll_back(
+                    target,
+                    by=ACTOR,
+                    desk=bootstrap.get_desk(),
+                    sell=options["flatten"],
+                    reason=options["reason"],
+                    tell=work.step,
+                )
         except rollback.CannotRollBack as error:
             raise CommandError(str(error), returncode=1) from None
         events.flush()
