@@ -26,6 +26,7 @@ from intelligence.trade_kernel import (
     play_signals,
 )
 from trading.domain.exits import ExitTerms
+from trading.domain.risk_score import FULL_SIZE_RISK, MAX_RISK
 from trading.domain.signals import IntArray, ParameterValues, StrategySpec
 
 # Over a longer hole in the data nothing is carried: it is a hole in the files, not downtime of the venue.
@@ -40,6 +41,8 @@ DEFAULT_WALLET = Wallet(
     cooldown_s=0,
     max_slippage=10 / BPS,
     max_spread=10 / BPS,
+    full_size_risk=FULL_SIZE_RISK,
+    max_risk=MAX_RISK,
 )
 
 
@@ -114,7 +117,12 @@ def join(histories: Sequence[History]) -> Market:
         name: np.concatenate([getattr(each.candles, name) for each in histories])
         for name in ("open", "high", "low", "close")
     }
-    arrays = CandleArrays(open_s, **joined, run_ends=_run_ends(open_s, first_rows, interval_s))
+    arrays = CandleArrays(
+        open_s,
+        **joined,
+        run_ends=_run_ends(open_s, first_rows, interval_s),
+        bounds=np.append(first_rows, len(open_s)),
+    )
     return Market(tuple(each.symbol for each in histories), tuple(histories), arrays, first_rows, interval_s)
 
 

@@ -60,6 +60,8 @@ def plan_of_worker(
         cooldown_s=config.cooldown_s,
         max_slippage=config.max_slippage_bps / BPS,
         max_spread=config.max_spread_bps / BPS,
+        full_size_risk=config.full_size_risk,
+        max_risk=config.max_risk,
     )
     return Plan(spec, clean_parameters(spec, {**config.parameters, **(changes or {})}), terms, wallet, costs)
 
@@ -88,5 +90,7 @@ def config_of_plan(plan: Plan, market: Market) -> WorkerConfig:
             cooldown_s=wallet.cooldown_s,
             max_spread_bps=round(wallet.max_spread * BPS),
             max_slippage_bps=round(wallet.max_slippage * BPS),
+            full_size_risk=wallet.full_size_risk,
+            max_risk=wallet.max_risk,
         )
     )

@@ -5,6 +5,7 @@ Called by the commands alone, so that no other process pays for the drawing libr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +21,32 @@ MOST_POINTS = 3_000  # finer than a screen; keeps the file small
 KINDS = (".svg", ".png", ".pdf")
 
 
-def draw(plan: Plan, market: Market, outcome: Outcome, path: Path) -> None:
+def draw(
+    plan: Plan, market: Market, outcome: Outcome, path: Path, *, beside: Mapping[str, Outcome] | None = None
+) -> None:
     """Write the plot; the price is that of the symbol with the most trades.
+
+    Args:
+        beside: Other outcomes by their name, whose equity and drawdown are drawn beside that of `outcome`.
 
     Raises:
         ValueError: The ending of the file is not one of KINDS.
         OSError: The file cannot be written.
     """
-    _check(path)
+    check_ending(path)
     figure = Figure(figsize=(11, 9), layout="constrained")
     price, equity, drawdown = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1))
     _draw_price(price, market, outcome)
-    ends = outcome.trips[np.argsort(outcome.trips["exit_s"], kind="stable")]
-    curve = plan.wallet.balance + np.concatenate(([0.0], np.cumsum(ends["pnl"])))
-    moments = _moments(np.concatenate((market.arrays.open_s[:1], ends["exit_s"])))
-    peaks = np.maximum.accumulate(curve)
-    equity.step(moments, curve, where="post", color="tab:blue", linewidth=1)
+    moments, curve, depth = _curves(plan, market, outcome)
+    equity.step(moments, curve, where="post", color="tab:blue", linewidth=1, label="as it is")
     equity.set_ylabel("equity, quote asset")
-    drawdown.fill_between(moments, (curve - peaks) / peaks * 100, step="post", color="tab:red", alpha=0.5)
+    drawdown.fill_between(moments, depth, step="post", color="tab:red", alpha=0.5)
     drawdown.set_ylabel("drawdown, %")
+    for number, (name, other) in enumerate((beside or {}).items(), start=1):
+        moments, curve, depth = _curves(plan, market, other)
+        equity.step(moments, curve, where="post", color=f"C{number}", linewidth=1, label=name)
+        drawdown.step(moments, depth, where="post", color=f"C{number}", linewidth=1)
+        equity.legend(loc="upper left", fontsize="small")
     figure.suptitle(f"{plan.spec.title}: {len(outcome.trips)} trades, {', '.join(market.symbols)}")
     figure.savefig(path)
 
@@ -50,7 +58,7 @@ def draw_calibration(chances: FloatArray, paid: BoolArray, path: Path) -> None:
         ValueError: The ending of the file is not one of KINDS.
         OSError: The file cannot be written.
     """
-    _check(path)
+    check_ending(path)
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
     bins = calibration(chances, paid)
@@ -61,9 +69,21 @@ def draw_calibration(chances: FloatArray, paid: BoolArray, path: Path) -> None:
     figure.savefig(path)
 
 
-def _check(path: Path) -> None:
+def check_ending(path: Path) -> None:
+    """Raise ValueError where the ending of the file is not one of KINDS."""
     if path.suffix not in KINDS:
         raise ValueError(f"{path}: the plot's file must end in {', '.join(KINDS)}")
+
+
+def _curves(
+    plan: Plan, market: Market, outcome: Outcome
+) -> tuple[npt.NDArray[np.datetime64], FloatArray, FloatArray]:
+    """Give moments, equity and drawdown in percent (below 0) after each end of a trade."""
+    ends = outcome.trips[np.argsort(outcome.trips["exit_s"], kind="stable")]
+    curve = plan.wallet.balance + np.concatenate(([0.0], np.cumsum(ends["pnl"])))
+    peaks = np.maximum.accumulate(curve)
+    begin = market.arrays.open_s.min(keepdims=True)
+    return _moments(np.concatenate((begin, ends["exit_s"]))), curve, (curve - peaks) / peaks * 100
 
 
 def _draw_price(axes: Axes, market: Market, outcome: Outcome) -> None:

@@ -88,9 +88,7 @@ def review(subject: Subject, market: Market, *, costs: CostModel, now: datetime)
     """
     tuning, _ = Tuning.objects.get_or_create(worker_id=subject.worker_id)
     plan = plan_of_worker(subject.config, costs=costs)
-    live = Challenge.objects.filter(
-        worker_id=subject.worker_id, state__in=[ChallengeState.SHADOW, ChallengeState.PROMOTED]
-    ).first()
+    live = live_challenge(subject.worker_id)
     if live is not None and _is_overtaken(live, subject.config):
         _end(live, ChallengeState.OVERTAKEN, now=now)
         live = None
@@ -103,6 +101,12 @@ def review(subject: Subject, market: Market, *, costs: CostModel, now: datetime)
     tuning.note, tuning.reviewed_at = note[:200], now
     tuning.save()
     return note
+
+
+def live_challenge(worker_id: int) -> Challenge | None:
+    """Give the challenge that a worker's reviews are about now, if there is one."""
+    states = [ChallengeState.SHADOW, ChallengeState.PROMOTED]
+    return Challenge.objects.filter(worker_id=worker_id, state__in=states).first()
 
 
 def _is_overtaken(challenge: Challenge, config: WorkerConfig) -> bool:

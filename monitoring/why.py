@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from monitoring import live
 from monitoring.gate import viewers_only
 from trading.domain.explanations import Check, explain
+from trading.domain.risk_score import tell_risk
 from trading.domain.words import EXIT_WORDS, STAGE_WORDS, Stage, decision_words, stage_of
 from trading.selectors import overview, stories, workers
 from trading.selectors.live import WhyNot
@@ -116,7 +117,7 @@ def _told(decision: Mapping[str, Any], version: Any) -> Told:
         at=_moment(decision.get("arrived_ms")),
         code=code,
         words=decision_words(code),
-        detail=detail.removeprefix(code).strip(" ()") if detail != "entry" else "",
+        detail=detail.removeprefix(code).removeprefix(" (").removesuffix(")"),
         stage=STAGE_WORDS[stage_of(code)],
         trade_id=decision.get("trade_id"),
         checks=tuple(explain(version.strategy, version.parameters, values)) if version and values else (),
@@ -138,6 +139,7 @@ def _trade_context(trade_id: int) -> dict[str, Any]:
     arrived = trade.signal_arrived_at
     return {
         "trade": trade,
+        "risk": tell_risk(trade.risk_score, trade.risk_points, trade.size_percent),
         "entry_words": decision_words(trade.decision_reason),
         "exit_words": EXIT_WORDS.get(trade.exit_reason, ""),
         "checks": list(explain(trade.version.strategy, trade.version.parameters, values)),

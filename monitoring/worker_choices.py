@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from monitoring.gate import viewers_only
 from trading.domain.market import INTERVAL_S
+from trading.domain.risk_score import FULL_SIZE_RISK, MAX_RISK
 from trading.domain.strategy import STRATEGIES, StrategySpec
 from trading.domain.workers import LIMITS
 
@@ -21,6 +22,7 @@ def choices(request: HttpRequest) -> JsonResponse:
         {
             "intervals": [{"name": name, "seconds": length} for name, length in INTERVAL_S.items()],
             "limits": {name: {"min": low, "max": high} for name, (low, high) in LIMITS.items()},
+            "risk": {"full_size_risk": FULL_SIZE_RISK, "max_risk": MAX_RISK},
             "strategies": [_strategy(spec) for spec in STRATEGIES.values()],
         }
     )

@@ -14,6 +14,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from trading.domain.market import INTERVAL_S
+from trading.domain.risk_score import FULL_SIZE_RISK, LEAST_SIZE_PERCENT, MAX_RISK
 from trading.domain.signals import Parameter
 from trading.domain.strategy import STRATEGIES
 from trading.domain.universe import universe_to_json
@@ -23,6 +24,7 @@ from trading.selectors.instruments import get_instruments, list_listed
 from trading.selectors.workers import get_config, parse_config
 
 BPS = "bps (1/100 of a percent)"
+RISK = "points; 100 = off"
 # field -> (label, what it means, unit, default)
 WHOLE_FIELDS: dict[str, tuple[str, str, str, int]] = {
     "max_open_trades": ("Open trades at once", "No new entry beyond this number.", "trades", 5),
@@ -33,6 +35,18 @@ WHOLE_FIELDS: dict[str, tuple[str, str, str, int]] = {
     "cooldown_s": ("Cooldown", "Pause on a symbol after a trade on it.", "seconds", 0),
     "max_spread_bps": ("Widest spread", "No entry where bid and ask are further apart.", BPS, 10),
     "max_slippage_bps": ("Most slippage", "The entry's limit is at most so far above the ask.", BPS, 10),
+    "full_size_risk": (
+        "Risk for the whole size",
+        "Up to this risk score a trade has its whole size; above, it gets smaller.",
+        RISK,
+        FULL_SIZE_RISK,
+    ),
+    "max_risk": (
+        "Highest risk",
+        f"No entry above this risk score; at it, {LEAST_SIZE_PERCENT} % of the size is left.",
+        RISK,
+        MAX_RISK,
+    ),
 }
 UNIVERSE_FIELDS = ("symbols", "quote_asset", "top", "min_quote_volume", "minimum_age_days")
 CONFIG_FIELDS = ("strategy", "interval", "trade_notional", "budget", *WHOLE_FIELDS)

@@ -103,6 +103,7 @@ class WorkerAdmin(LedgerAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Worker | None = None) -> list[tuple[str | None, Any]]:
         """Group the fields; only the chosen strategy's parameters are shown."""
+        sizes = ("max_open_trades", "full_size_risk", "max_risk")
         parameters = [
             parameter_field(spec.name, each.name) for spec in STRATEGIES.values() for each in spec.parameters
         ]
@@ -110,8 +111,8 @@ class WorkerAdmin(LedgerAdmin):
             (None, {"fields": ("name", "reason")}),
             ("Which symbols", {"fields": UNIVERSE_FIELDS}),
             ("When to enter", {"fields": ("strategy", "interval", *parameters)}),
-            ("How much", {"fields": ("trade_notional", "budget", "max_open_trades")}),
-            ("When to leave, and limits", {"fields": tuple(WHOLE_FIELDS)[1:]}),
+            ("How much", {"fields": ("trade_notional", "budget", *sizes)}),
+            ("When to leave, and limits", {"fields": [each for each in WHOLE_FIELDS if each not in sizes]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Worker | None = None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from trading.domain.instrument import Instrument
 from trading.domain.market import Quote, spread_bps
+from trading.domain.risk_score import NO_RISK_LIMIT, RiskScore
 from trading.domain.values import ZERO, to_text
 
 
@@ -40,6 +41,7 @@ class DenialCode(StrEnum):
     QUOTE_STALE = "QUOTE_STALE"
     QUOTE_INSANE = "QUOTE_INSANE"
     SPREAD_WIDE = "SPREAD_WIDE"
+    RISK_TOO_HIGH = "RISK_TOO_HIGH"
     WORKER_TRADES_FULL = "WORKER_TRADES_FULL"
     WORKER_BUDGET_SPENT = "WORKER_BUDGET_SPENT"
     BALANCE_UNKNOWN = "BALANCE_UNKNOWN"
@@ -95,6 +97,7 @@ class EntryFacts:
     free_quote: Decimal | None
     at_risk: AtRisk = AtRisk()
     other_workers: int = 0  # that hold trades now
+    risk: RiskScore | None = None  # None: not worked out, for there is no quote
     may_add: bool = True  # False: others wait for the place, so no further trade before this worker is flat
 
 
@@ -108,6 +111,7 @@ class EntryLimits:
     budget: Decimal
     trade_notional: Decimal
     account: AccountLimits = AccountLimits()
+    max_risk: int = NO_RISK_LIMIT
     max_workers: int | None = None  # that may hold trades at once, by the stage
 
 
@@ -122,6 +126,7 @@ def check_entry(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
         or _check_stage(facts, limits)
         or _check_symbol(facts, limits)
         or _check_market(facts, limits)
+        or _check_risk(facts, limits)
         or _check_worker(facts, limits)
     )
 
@@ -187,6 +192,12 @@ def _check_market(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
     if spread_bps(quote) > limits.max_spread_bps:
         return Denial(DenialCode.SPREAD_WIDE, f"{spread_bps(quote):.1f} bps", f"{limits.max_spread_bps} bps")
     return None
+
+
+def _check_risk(facts: EntryFacts, limits: EntryLimits) -> Denial | None:
+    if facts.risk is None or facts.risk.score <= limits.max_risk:
+        return None
+    return Denial(DenialCode.RISK_TOO_HIGH, str(facts.risk), str(limits.max_risk))
 
 
 def _check_worker(facts: EntryFacts, limits: EntryLimits) -> Denial | None:

@@ -22,6 +22,7 @@ class Stage(StrEnum):
     SIGNAL = "SIGNAL"  # does the strategy want it
     ACCOUNT = "ACCOUNT"  # may the account enter
     SPREAD = "SPREAD"  # are bid and ask near enough
+    RISK = "RISK"  # is the symbol calm enough beside what is open
     BUDGET = "BUDGET"  # has the worker room and money
     ORDER = "ORDER"  # an order was sent
 
@@ -32,6 +33,7 @@ STAGE_WORDS: Mapping[Stage, str] = {
     Stage.SIGNAL: "Strategy wants it",
     Stage.ACCOUNT: "Account allows it",
     Stage.SPREAD: "Spread is narrow enough",
+    Stage.RISK: "Risk is bearable",
     Stage.BUDGET: "Worker has room and money",
     Stage.ORDER: "Order",
 }
@@ -60,6 +62,7 @@ _DENIALS: Mapping[DenialCode, tuple[Stage, str]] = {
     DenialCode.QUOTE_STALE: (Stage.DATA, "Bid and ask are too old."),
     DenialCode.QUOTE_INSANE: (Stage.DATA, "Bid and ask make no sense together."),
     DenialCode.SPREAD_WIDE: (Stage.SPREAD, "Bid and ask are too far apart."),
+    DenialCode.RISK_TOO_HIGH: (Stage.RISK, "The symbol's risk score is above what the worker enters."),
     DenialCode.WORKER_TRADES_FULL: (Stage.BUDGET, "The worker has as many open trades as it may."),
     DenialCode.WORKER_BUDGET_SPENT: (Stage.BUDGET, "The worker's budget is bound in its open trades."),
     DenialCode.BALANCE_UNKNOWN: (Stage.BUDGET, "What the account has to spend is not known."),

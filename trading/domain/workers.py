@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from trading.domain.market import INTERVAL_S
+from trading.domain.risk_score import NO_RISK_LIMIT
 from trading.domain.strategy import clean_parameters, get_strategy
 from trading.domain.universe import Universe
 
@@ -56,6 +57,8 @@ class WorkerConfig:
     cooldown_s: int
     max_spread_bps: int
     max_slippage_bps: int
+    full_size_risk: int = NO_RISK_LIMIT  # up to this risk score a trade has its whole size
+    max_risk: int = NO_RISK_LIMIT  # beyond this one there is none
 
 
 # field -> (smallest, largest); all inclusive.
@@ -68,6 +71,8 @@ LIMITS: dict[str, tuple[int, int]] = {
     "cooldown_s": (0, 7 * 86_400),
     "max_spread_bps": (1, 200),
     "max_slippage_bps": (1, 200),
+    "full_size_risk": (0, NO_RISK_LIMIT),
+    "max_risk": (0, NO_RISK_LIMIT),
 }
 MAX_NOTIONAL = Decimal(1_000_000_000)
 _NAME = re.compile(r"[\w .\-]{1,60}")
@@ -95,6 +100,8 @@ def check_config(config: WorkerConfig) -> WorkerConfig:
             raise InvalidConfiguration(field, f"a whole number from {smallest} to {largest}")
     if config.trailing_bps and not 10 <= config.trailing_bps <= config.stop_loss_bps:
         raise InvalidConfiguration("trailing_bps", "0 (off), or from 10 to stop_loss_bps")
+    if config.full_size_risk > config.max_risk:
+        raise InvalidConfiguration("full_size_risk", "at most max_risk")
     if not 0 < config.trade_notional <= MAX_NOTIONAL:
         raise InvalidConfiguration("trade_notional", f"more than 0, at most {MAX_NOTIONAL:,}")
     if not config.trade_notional <= config.budget <= MAX_NOTIONAL:

@@ -31,6 +31,15 @@ class Trade(models.Model):
     decision_reason = models.CharField(max_length=40)
     decision_age_ms = models.PositiveIntegerField(help_text="Age of the quote that was decided on")
     reserved_notional = FigureField(help_text="What the entry may bind at most")
+    risk_score = models.PositiveSmallIntegerField(
+        null=True, help_text="0 to 100 at the decision; empty = decided before there was one"
+    )
+    risk_points: "models.JSONField[dict[str, float], dict[str, float]]" = models.JSONField(
+        default=dict, help_text="What the score is made of"
+    )
+    size_percent = models.PositiveSmallIntegerField(
+        default=100, help_text="Of the configured size, what the risk score left"
+    )
 
     take_profit_price = ExactDecimalField()
     stop_price = ExactDecimalField()

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import models
 
+from trading.domain.risk_score import NO_RISK_LIMIT
 from trading.domain.workers import WorkerState
 from trading.models.fields import FigureField
 
@@ -55,6 +56,12 @@ class WorkerVersion(models.Model):
     cooldown_s = models.PositiveIntegerField(default=0)
     max_spread_bps = models.PositiveIntegerField(default=10)
     max_slippage_bps = models.PositiveIntegerField(default=10)
+    full_size_risk = models.PositiveSmallIntegerField(
+        default=NO_RISK_LIMIT, help_text="Risk score, 0 to 100, up to which a trade has its whole size"
+    )
+    max_risk = models.PositiveSmallIntegerField(
+        default=NO_RISK_LIMIT, help_text="Risk score, 0 to 100, beyond which nothing is entered"
+    )
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
 

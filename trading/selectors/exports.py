@@ -48,10 +48,10 @@ EXPORTS: dict[str, Export] = {
         Trade,
         _columns(
             "id key worker=worker.name version=version.number symbol base_asset quote_asset state protection"
-            " candle_open_at decided_at decision_reason decision_price decision_age_ms opened_at closed_at"
-            " exit_reason qty dust_qty missing_qty avg_entry_price avg_exit_price entry_notional"
-            " exit_notional take_profit_price stop_price exit_decision_price entry_slippage_bps"
-            " exit_slippage_bps fees realised_pnl unprotected_s"
+            " candle_open_at decided_at decision_reason decision_price decision_age_ms risk_score"
+            " size_percent opened_at closed_at exit_reason qty dust_qty missing_qty avg_entry_price"
+            " avg_exit_price entry_notional exit_notional take_profit_price stop_price exit_decision_price"
+            " entry_slippage_bps exit_slippage_bps fees realised_pnl unprotected_s"
         ),
         moment="decided_at",
         related=("worker", "version"),
@@ -83,7 +83,8 @@ EXPORTS: dict[str, Export] = {
             " budget=version.budget max_open_trades=version.max_open_trades"
             " take_profit_bps=version.take_profit_bps stop_loss_bps=version.stop_loss_bps"
             " trailing_bps=version.trailing_bps max_hold_s=version.max_hold_s cooldown_s=version.cooldown_s"
-            " max_spread_bps=version.max_spread_bps max_slippage_bps=version.max_slippage_bps created_at"
+            " max_spread_bps=version.max_spread_bps max_slippage_bps=version.max_slippage_bps"
+            " full_size_risk=version.full_size_risk max_risk=version.max_risk created_at"
         ),
         moment="created_at",
         related=("version",),

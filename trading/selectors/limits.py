@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
+from trading.domain.market import Quote
 from trading.domain.orders import UNRESOLVED
 from trading.domain.risk import AccountLimits
 from trading.domain.trades import TradeState
@@ -136,6 +137,22 @@ def day_losses(quote_assets: Collection[str], *, now: datetime) -> dict[str, Day
             losses[trade.quote_asset].pnl += min(trade.exit_notional - trade.entry_notional, ZERO)
     for asset, worst in _stops(losses, since=midnight):
         losses[asset].worst = max(losses[asset].worst, worst)
+    return losses
+
+
+def watched_losses(
+    limits: Mapping[str, AccountLimits],
+    open_trades: Iterable[OpenTrade],
+    quotes: Mapping[str, Quote],
+    *,
+    now: datetime,
+) -> dict[str, DayLoss]:
+    """Give the day's losses where a limit asks for them; what open trades would lose now counts too."""
+    watched = [asset for asset, each in limits.items() if each.max_daily_loss is not None]
+    losses = day_losses(watched, now=now) if watched else {}
+    for trade in open_trades:
+        if trade.quote_asset in losses and trade.symbol in quotes:
+            losses[trade.quote_asset].open_loss += trade.loss(quotes[trade.symbol].bid)
     return losses
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from trading.domain.risk_score import NO_RISK_LIMIT
 from trading.domain.universe import InvalidUniverse, parse_universe, resolve, universe_to_json
 from trading.domain.values import InvalidNumber, to_decimal
 from trading.domain.workers import InvalidConfiguration, WorkerConfig, WorkerState, check_config
@@ -26,6 +27,8 @@ _WHOLE_FIELDS = (
     "cooldown_s",
     "max_spread_bps",
     "max_slippage_bps",
+    "full_size_risk",
+    "max_risk",
 )
 _DEFAULTS: dict[str, object] = {
     "max_open_trades": 5,
@@ -33,6 +36,9 @@ _DEFAULTS: dict[str, object] = {
     "cooldown_s": 0,
     "max_spread_bps": 10,
     "max_slippage_bps": 10,
+    # What was written before there was a risk score goes on as it was.
+    "full_size_risk": NO_RISK_LIMIT,
+    "max_risk": NO_RISK_LIMIT,
     "parameters": {},
 }
 

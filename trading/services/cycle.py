@@ -25,6 +25,7 @@ from trading.domain.decisions import Decision
 from trading.domain.instrument import ProtectionMode
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.risk import Denial, DenialCode
+from trading.domain.risk_score import tell_risk
 from trading.models import Trade, Worker
 from trading.selectors.trades import busy_symbols
 from trading.services.context import Desk
@@ -33,6 +34,7 @@ from trading.services.protection import protect_trade
 from trading.services.roster import Squad
 from trading.services.signals import Answer, SignalAnswer, SignalBook
 from trading.services.submit import Recorded, book, send
+from trading.services.symbol_risk import RiskBook
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +69,16 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetim
         return turn
     # Open trades' too: what they would lose now counts against the account's daily loss.
     quotes = desk.market.quotes(sorted(busy.union(wish.candle.symbol for wish in wishes)))
+    risks = RiskBook.read(desk.market, {wish.candle for wish in wishes}, held=busy)
     try:
-        outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at)
+        outcome = record_entries(wishes, quotes=quotes, risks=risks, desk=desk, arrived_at=arrived_at)
     except IntegrityError:
         # The batch was delivered before, or a trade came alive between our look and our insert, by a booking,
         # which takes no account lock.
         log.warning("cycle.symbol_taken_meanwhile")
-        outcome = record_entries(wishes, quotes=quotes, desk=desk, arrived_at=arrived_at, is_second_look=True)
+        outcome = record_entries(
+            wishes, quotes=quotes, risks=risks, desk=desk, arrived_at=arrived_at, is_second_look=True
+        )
     turn.trades = [trade for _, trade, _ in outcome.entries]
     _send([recorded for _, _, recorded in outcome.entries], desk=desk)
     _protect(turn.trades, desk=desk)
@@ -176,7 +181,8 @@ def _decision(squad: Squad, symbol: str, opened: datetime, answer: Answer) -> De
 def _outcomes(outcome: Outcome) -> Iterable[Decision]:
     """Give what became of the wishes: one decision for all of a squad that met the same denial."""
     for wish, trade, _ in outcome.entries:
-        yield _outcome(wish, (wish.post.worker.id,), wish.signal.reason, "entry", trade.id)
+        detail = tell_risk(trade.risk_score, trade.risk_points, trade.size_percent)
+        yield _outcome(wish, (wish.post.worker.id,), wish.signal.reason, detail, trade.id)
     together: dict[tuple[str, ClosedCandle, Denial], list[Wish]] = defaultdict(list)
     for wish, denial in outcome.denials:
         together[wish.squad.name, wish.candle, denial].append(wish)

@@ -7,7 +7,7 @@ check and the claim; unique constraints stand behind.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -26,11 +26,12 @@ from trading.domain.risk import (
     TradingState,
     check_entry,
 )
+from trading.domain.risk_score import RiskScore, size_percent
 from trading.domain.rollout import StageLimits, may_add
 from trading.domain.trades import TradeState
 from trading.domain.values import ZERO, trade_key
 from trading.models import Balance, Trade, TradingControl
-from trading.selectors.limits import DayLoss, OpenTrade, day_losses, get_limits, open_trades_at_risk
+from trading.selectors.limits import DayLoss, get_limits, open_trades_at_risk, watched_losses
 from trading.selectors.prepared import Prepared
 from trading.selectors.rollout import stage_limits
 from trading.selectors.trades import last_closed_at
@@ -41,6 +42,7 @@ from trading.services.limits import note_daily_loss
 from trading.services.roster import Post, Squad
 from trading.services.signals import SignalAnswer
 from trading.services.submit import Intent, Recorded, record_claimed
+from trading.services.symbol_risk import RiskBook
 
 SYMBOL_BUSY = Denial(DenialCode.SYMBOL_BUSY)
 # The account's lock, and what it may do.
@@ -93,6 +95,7 @@ class _Books:
     losses: dict[str, DayLoss]
     purse: FeePurse
     stages: Mapping[int, StageLimits]
+    risks: RiskBook
 
     def at_risk(self, symbol: str, quote_asset: str) -> AtRisk:
         """Give what an entry on the symbol is checked against."""
@@ -104,10 +107,20 @@ class _Books:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    """A plan that passed every limit; `percent` of the configured size is what its risk left."""
+
+    plan: EntryPlan
+    risk: RiskScore
+    percent: int
+
+
 def record_entries(
     wishes: Sequence[Wish],
     *,
     quotes: Mapping[str, Quote],
+    risks: RiskBook,
     desk: Desk,
     arrived_at: datetime | None,
     is_second_look: bool = False,
@@ -118,6 +131,7 @@ def record_entries(
 
     Args:
         quotes: Of the wishes' symbols, and of open trades where the loss of open trades shall count.
+        risks: With the candles of both.
         is_second_look: Look for decisions that were taken before, after a constraint said that there are.
 
     Raises:
@@ -133,6 +147,7 @@ def record_entries(
             wishes,
             quotes,
             purse,
+            risks,
             desk=desk,
             now=now,
             state=state,
@@ -168,11 +183,12 @@ def _plan_all(
             # By a wish before it: a thousand workers may want what one gets.
             outcome.denials.append((wish, SYMBOL_BUSY))
             continue
-        plan = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
-        if isinstance(plan, Denial):
-            outcome.denials.append((wish, plan))
+        sized = _check(wish, quotes.get(wish.candle.symbol), books, desk=desk, now=now)
+        if isinstance(sized, Denial):
+            outcome.denials.append((wish, sized))
             continue
-        trade = _trade(wish, plan, quotes[wish.candle.symbol], desk=desk, now=now)
+        plan = sized.plan
+        trade = _trade(wish, sized, quotes[wish.candle.symbol], desk=desk, now=now)
         intent = plan.order_list or plan.order
         assert intent is not None
         planned.append((wish, trade, intent))
@@ -200,6 +216,7 @@ def _read_books(
     wishes: Sequence[Wish],
     quotes: Mapping[str, Quote],
     purse: FeePurse,
+    risks: RiskBook,
     *,
     desk: Desk,
     now: datetime,
@@ -236,26 +253,11 @@ def _read_books(
         limits=limits,
         exposure=exposure,
         symbol_exposure=symbol_exposure,
-        losses=_losses(limits, open_trades, quotes, now=now),
+        losses=watched_losses(limits, open_trades, quotes, now=now),
         purse=purse,
+        risks=risks,
         stages=stage_limits({wish.post.worker.version for wish in wishes if wish.post.worker.version}),
     )
-
-
-def _losses(
-    limits: Mapping[str, AccountLimits],
-    open_trades: Sequence[OpenTrade],
-    quotes: Mapping[str, Quote],
-    *,
-    now: datetime,
-) -> dict[str, DayLoss]:
-    """Give the day's losses where a limit asks for them; what open trades would lose now counts too."""
-    watched = [asset for asset, each in limits.items() if each.max_daily_loss is not None]
-    losses = day_losses(watched, now=now) if watched else {}
-    for trade in open_trades:
-        if trade.quote_asset in losses and trade.symbol in quotes:
-            losses[trade.quote_asset].open_loss += trade.loss(quotes[trade.symbol].bid)
-    return losses
 
 
 def _taken(wishes: Sequence[Wish]) -> set[tuple[int, str, datetime]]:
@@ -281,14 +283,14 @@ def _closed_at(wishes: Sequence[Wish], *, now: datetime) -> dict[tuple[int, str]
     )
 
 
-def _check(
-    wish: Wish, quote: Quote | None, books: _Books, *, desk: Desk, now: datetime
-) -> EntryPlan | Denial:
+def _check(wish: Wish, quote: Quote | None, books: _Books, *, desk: Desk, now: datetime) -> _Sized | Denial:
     config, instrument = wish.post.config, desk.roster.instruments[wish.candle.symbol]
     worker_id = wish.post.worker.id
     closed_at = books.closed_at.get((worker_id, wish.candle.symbol))
     stage = books.stages[wish.post.worker.version_id or 0]
-    trade_notional = stage.cut(config.trade_notional)
+    risk = _risk(wish, quote, books, notional=stage.cut(config.trade_notional))
+    percent = size_percent(risk.score, config.full_size_risk, config.max_risk) if risk is not None else 100
+    trade_notional = stage.cut(config.trade_notional * percent / 100)
     facts = EntryFacts(
         state=books.state,
         instrument=instrument,
@@ -302,6 +304,7 @@ def _check(
         bound_notional=books.bound.get(worker_id, ZERO),
         free_quote=books.free.get(instrument.quote_asset),
         at_risk=books.at_risk(wish.candle.symbol, instrument.quote_asset),
+        risk=risk,
         other_workers=len(books.open_trades) - (worker_id in books.open_trades),
         may_add=stage.max_workers is None
         or may_add(worker_id, desk.roster.active_ids, places=stage.max_workers, now=now),
@@ -313,15 +316,27 @@ def _check(
         budget=config.budget,
         trade_notional=trade_notional,
         account=books.limits.get(instrument.quote_asset, AccountLimits()),
+        max_risk=config.max_risk,
         max_workers=stage.max_workers,
     )
     denial = check_entry(facts, limits)
-    if denial is not None or quote is None:
+    if denial is not None or quote is None or risk is None:
         return denial or Denial(DenialCode.QUOTE_MISSING)
     fee_ratio = books.purse.fee_ratio(
         instrument, notional=trade_notional, exposure=books.exposure, free=books.free
     )
-    return plan_entry(wish.key, quote, _terms(wish.post, trade_notional, fee_ratio), instrument)
+    plan = plan_entry(wish.key, quote, _terms(wish.post, trade_notional, fee_ratio), instrument)
+    if not isinstance(plan, Denial):
+        return _Sized(plan, risk, percent)
+    cut = f" at {percent} % of the size, risk {risk}" if percent < 100 else ""
+    return replace(plan, value=plan.value + cut)
+
+
+def _risk(wish: Wish, quote: Quote | None, books: _Books, *, notional: Decimal) -> RiskScore | None:
+    """Give the risk score beside what is open now; None without a quote that makes sense."""
+    if quote is None or not quote.is_sane:
+        return None
+    return books.risks.score(wish.candle, quote, notional=float(notional), held=books.busy)
 
 
 def _terms(post: Post, trade_notional: Decimal, fee_ratio: Decimal) -> EntryTerms:
@@ -336,7 +351,8 @@ def _terms(post: Post, trade_notional: Decimal, fee_ratio: Decimal) -> EntryTerm
     )
 
 
-def _trade(wish: Wish, plan: EntryPlan, quote: Quote, *, desk: Desk, now: datetime) -> Trade:
+def _trade(wish: Wish, sized: _Sized, quote: Quote, *, desk: Desk, now: datetime) -> Trade:
+    plan, risk = sized.plan, sized.risk
     instrument = desk.roster.instruments[wish.candle.symbol]
     return Trade(
         key=wish.key,
@@ -353,6 +369,9 @@ def _trade(wish: Wish, plan: EntryPlan, quote: Quote, *, desk: Desk, now: dateti
         decision_reason=wish.signal.reason,
         decision_age_ms=max(round(quote.age_s(now) * 1000), 0),
         reserved_notional=plan.reserved_notional,
+        risk_score=risk.score,
+        risk_points={name: round(points, 1) for name, points in risk.points._asdict().items()},
+        size_percent=sized.percent,
         take_profit_price=plan.exits.take_profit,
         stop_price=plan.exits.stop,
     )

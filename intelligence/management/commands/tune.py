@@ -1,7 +1,8 @@
-"""`manage.py tune [--worker W] [--mode off|advise|automatic] [--data DIR]`: one review of tuned workers.
+"""`manage.py tune [--worker W] [--mode off|advise|automatic] [--data DIR] [--plot FILE]`: review workers.
 
 Without --data the candles come from the archive, which is filled first (governed). With --mode the mode of
-one worker is set, and nothing is reviewed. With --json one JSON object goes to standard output. Exit 1: a
+one worker is set, and nothing is reviewed. With --plot the reviewed worker is drawn, beside whom it is
+compared with. With --json one JSON object goes to standard output. Exit 1: a
 candle file is wrong, or the venue cannot be asked. Exit 2: a wrong option.
 """
 
@@ -12,7 +13,7 @@ import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from intelligence import tuning
-from intelligence.backtest import CostModel, Market
+from intelligence import plots, tuning
+from intelligence.backtest import CostModel, Market, run
 from intelligence.command_input import WRONG_USAGE
 from intelligence.models import TuningMode
+from intelligence.plans import plan_of_worker
 from intelligence.tuning import Subject
 from intelligence.worker_market import read_worker_market
 from trading import history
@@ -52,6 +54,9 @@ class Command(BaseCommand):
         option("--worker", metavar="W", help="Id or name; default: all whose mode is not off")
         option("--mode", choices=[each.value.lower() for each in TuningMode], help="Set it, review nothing")
         option("--data", type=Path, metavar="DIR", help="Candle files instead of the archive")
+        option(
+            "--plot", type=Path, metavar="FILE.svg", help="Draw the worker and its challenge; needs --worker"
+        )
         option("--json", action="store_true", help="JSON alone on standard output")
 
     def handle(self, **options: Any) -> None:
@@ -64,6 +69,9 @@ class Command(BaseCommand):
         if options["mode"]:
             self._set_mode(chosen, TuningMode(options["mode"].upper()), now=now, as_json=options["json"])
             return
+        plot = options["plot"]
+        if plot is not None:
+            _check_plot(plot, chosen)
         os.nice(NICENESS)
         subjects = chosen if chosen is not None else tuning.tuned_subjects()
         bar = tqdm(subjects, desc="reviewing", file=sys.stderr, disable=None, leave=False)
@@ -71,7 +79,7 @@ class Command(BaseCommand):
         with history.follow("tuning", "Tuning", total=len(subjects), unit="workers reviewed") as work:
             for each in bar:
                 work.say(each.name)
-                reviewed.append(_review(each, options["data"], now=now, say=work.say))
+                reviewed.append(_review(each, options["data"], plot, now=now, say=work.say))
                 work.done()
         if options["json"]:
             rows = [{"worker_id": each.worker_id, "name": each.name, "note": each.note} for each in reviewed]
@@ -90,13 +98,41 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(row) if as_json else f"tuning of {chosen[0].name} is {mode.label}")
 
 
-def _review(subject: Subject, data: Path | None, *, now: datetime, say: Callable[[str], object]) -> Reviewed:
+def _check_plot(path: Path, chosen: list[Subject] | None) -> None:
+    """Say what is wrong before anything is reviewed."""
+    if not chosen:
+        raise CommandError("--plot needs --worker", returncode=WRONG_USAGE)
+    try:
+        plots.check_ending(path)
+    except ValueError as error:
+        raise CommandError(str(error), returncode=WRONG_USAGE) from None
+
+
+def _review(
+    subject: Subject, data: Path | None, plot: Path | None, *, now: datetime, say: Callable[[str], object]
+) -> Reviewed:
     try:
         market = _market(subject, data, now=now, say=lambda note: say(f"{subject.name}, {note}"))
     except CommandError as error:
         return Reviewed(subject.worker_id, subject.name, f"not reviewed: {error}")
     note = tuning.review(subject, market, costs=CostModel(), now=now)
+    if plot is not None:
+        _draw(subject, market, plot)
     return Reviewed(subject.worker_id, subject.name, note)
+
+
+def _draw(subject: Subject, market: Market, path: Path) -> None:
+    """Draw what the worker's parameters would have made, and those that they are compared with."""
+    plan = plan_of_worker(subject.config, costs=CostModel())
+    challenge = tuning.live_challenge(subject.worker_id)
+    other = {"challenger": challenge.after} if challenge is not None else {}
+    if challenge is not None and challenge.after == plan.parameters:
+        other = {"replaced": challenge.before}
+    beside = {name: run(replace(plan, parameters=each), market) for name, each in other.items()}
+    try:
+        plots.draw(plan, market, run(plan, market), path, beside=beside)
+    except OSError as error:
+        raise CommandError(str(error), returncode=WRONG_USAGE) from None
 
 
 def _market(subject: Subject, data: Path | None, *, now: datetime, say: Callable[[str], object]) -> Market:

@@ -22,6 +22,10 @@ const EXITS = [
   ["trailing_bps", "Trailing stop", "bps behind the highest price, 0 = off"],
   ["max_hold_s", "Longest hold", "seconds"],
 ];
+const RISK = [
+  ["full_size_risk", "Risk for the whole size", "points of the risk score; above, a trade gets smaller; 100 = off"],
+  ["max_risk", "Highest risk", "points; no entry above"],
+];
 
 export async function askNewWorker() {
   try {
@@ -53,6 +57,8 @@ function draw(strategyName, interval) {
     select("interval", "Candles", choices.intervals.map((each) => [each.name, each.name]), interval, "It decides whenever one closes."),
     el("details", {}, el("summary", {}, "Exits, as the strategy suggests"),
       ...EXITS.map(([name, label, unit]) => field({ name, label, unit, ...choices.limits[name], value: suggested[name] }))),
+    el("details", {}, el("summary", {}, "Size by risk"),
+      ...RISK.map(([name, label, unit]) => field({ name, label, unit, ...choices.limits[name], value: choices.risk[name] }))),
     el("details", {}, el("summary", {}, "Parameters of the strategy"),
       ...strategy.parameters.map((each) => field({ name: `p:${each.name}`, label: each.name.replaceAll("_", " "), hint: each.help, unit: each.unit, min: each.min, max: each.max, value: each.default, step: "any" }))));
 }
@@ -89,7 +95,7 @@ function configOf(values) {
     trade_notional: values.trade_notional,
     budget: values.budget,
     parameters: Object.fromEntries(parameters),
-    ...Object.fromEntries(EXITS.map(([name]) => [name, Number(values[name])])),
+    ...Object.fromEntries([...EXITS, ...RISK].map(([name]) => [name, Number(values[name])])),
   };
 }
 

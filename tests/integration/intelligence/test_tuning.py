@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -18,13 +20,17 @@ from intelligence.backtest import CostModel, Market
 from intelligence.models import Challenge, ChallengeState, Tuning, TuningMode
 from intelligence.tuning import find_subject, review, set_mode
 from tests.support.builders import a_config
+from tests.support.desk import a_scene
+from tests.support.markets import walk, write_candles
+from trading import history
 from trading.domain.strategy import get_strategy
 from trading.domain.universe import Universe
 from trading.models import JournalEntry, Worker
-from trading.services import workers
+from trading.services import instruments, workers
 
 pytestmark = pytest.mark.django_db
 COSTS = CostModel()
+MAJORS = ("BTCUSDT", "ETHUSDT")
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +124,63 @@ def test_command_sets_a_mode_and_names_unknown_workers(worker: Worker) -> None:
     assert [each.name for each in tuning.tuned_subjects()] == ["deep"]
     with pytest.raises(CommandError, match=r"no worker 77; there are \d+ deep"):
         call_command("tune", "--worker", "77")
+
+
+def recent_candles(folder: Path) -> Path:
+    """Write ten days of candles that end now: the command asks for those before its own moment."""
+    for seed, symbol in enumerate(MAJORS):
+        data = walk(960, seed=seed, size=1e-2, interval_s=900)
+        end_ms = int(history.now().timestamp()) // 900 * 900_000
+        moved = data.open_ms - data.open_ms[-1] + end_ms - 900_000
+        write_candles(folder, f"{symbol}-15m-x.csv.gz", replace(data, open_ms=moved))
+    return folder
+
+
+def test_plot_shows_a_worker_and_its_challenger(worker: Worker, tmp_path: Path, now: datetime) -> None:
+    scene, folder, plot = a_scene(), recent_candles(tmp_path), tmp_path / "worker.svg"
+    instruments.refresh_instruments(venue=scene.venue, now=now)
+    config = replace(find_subject("deep").config, universe=Universe(symbols=MAJORS))
+    workers.change_config(worker.pk, config, actor="operator", now=now)
+    before = dict(config.parameters)
+    call_command("tune", "--worker", "deep", "--data", str(folder), "--plot", str(plot), stdout=StringIO())
+    alone = _lines(plot)
+    Challenge.objects.create(
+        worker=worker,
+        state=ChallengeState.SHADOW,
+        parameter="fall_min_bps",
+        before=before,
+        after={**before, "fall_min_bps": 300.0},
+        number=1,
+        tried=1,
+        confidence=0.9,
+        begun_at=history.now() - timedelta(days=5),
+        judged_at=history.now(),
+    )
+
+    call_command("tune", "--worker", "deep", "--data", str(folder), "--plot", str(plot), stdout=StringIO())
+
+    assert _lines(plot) > alone > 0
+
+
+def _lines(plot: Path) -> int:
+    return sum(node.get("id", "").startswith("line2d") for node in ET.parse(plot).iter())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--plot", "x.svg"), "--plot needs --worker"),
+        (("--worker", "deep", "--plot", "x.txt"), "must end in"),
+    ],
+)
+def test_plot_that_cannot_be_is_refused_before_the_review(
+    worker: Worker, options: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(CommandError, match=words) as caught:
+        call_command("tune", *options)
+
+    assert caught.value.returncode == 2
+    assert not Tuning.objects.exists()
 
 
 def test_pages_of_the_admin_show_modes_and_challenges(

@@ -35,7 +35,7 @@ def a_closed_trade(site: Scene) -> Trade:
 def test_the_funnel_loses_nobody_on_its_way() -> None:
     steps = list(funnel({"SYMBOL_BUSY": 5, "RSI_TOO_HIGH": 3, "SPREAD_WIDE": 1, "ENTRY": 2, "NEW_REASON": 4}))
 
-    assert [step.passed for step in steps] == [10, 10, 3, 3, 2, 2, 2]
+    assert [step.passed for step in steps] == [10, 10, 3, 3, 2, 2, 2, 2]
     assert sum(step.stopped for step in steps) + steps[-1].passed == 15
 
 

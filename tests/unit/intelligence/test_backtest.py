@@ -31,8 +31,8 @@ from trading.domain.strategy import STRATEGIES, get_strategy
 
 TERMS = ExitTerms(100.0, 100.0, 0.0, 180.0)
 FREE = CostModel(0.0, 0.0, 0.0)
-# Without room above the ask, so that the quantity is the notional divided by the price.
-WALLET = DEFAULT_WALLET._replace(max_slippage=0.0)
+# Without room above the ask and sizes by risk, so that the quantity is the notional divided by the price.
+WALLET = DEFAULT_WALLET._replace(max_slippage=0.0, full_size_risk=100, max_risk=100)
 PLAN = Plan(get_strategy("DIP_REVERSION"), {}, TERMS, wallet=WALLET, costs=FREE)
 FLAT = (100.0, 100.2, 99.8, 100.0)
 UP, DOWN = (100.0, 101.5, 99.9, 101.2), (100.0, 100.1, 98.5, 98.8)

@@ -16,6 +16,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from trading import bootstrap, events
+from trading.domain.risk_score import FULL_SIZE_RISK, MAX_RISK
 from trading.domain.strategy import STRATEGIES
 from trading.domain.values import InvalidNumber, to_decimal
 from trading.domain.workers import LIMITS, InvalidConfiguration
@@ -37,6 +38,8 @@ DEFAULTS = {
     "cooldown_s": 0,
     "max_spread_bps": 10,
     "max_slippage_bps": 10,
+    "full_size_risk": FULL_SIZE_RISK,
+    "max_risk": MAX_RISK,
 }
 SENTENCES = {
     "start": "is started",

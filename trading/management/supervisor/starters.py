@@ -14,6 +14,7 @@ from django.conf import settings
 
 from trading import bootstrap
 from trading.domain.ports import VenueError
+from trading.domain.risk_score import MAX_RISK
 from trading.models import Worker
 from trading.selectors.workers import parse_config
 from trading.services import instruments, schedules, workers
@@ -31,6 +32,9 @@ LIMITS: Mapping[str, Any] = {
     "cooldown_s": 5,
     "max_spread_bps": 10,
     "max_slippage_bps": 10,
+    # Never cut: half of 10 is less than the venue takes.
+    "full_size_risk": MAX_RISK,
+    "max_risk": MAX_RISK,
 }
 # Set to trade often, so that a newcomer sees the whole life of a trade within a minute. They are a
 # demonstration: exits this near cannot earn the fees of two trades.

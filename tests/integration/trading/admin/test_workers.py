@@ -32,6 +32,8 @@ def a_form(**changes: Any) -> dict[str, Any]:
         "cooldown_s": 0,
         "max_spread_bps": 10,
         "max_slippage_bps": 10,
+        "full_size_risk": 40,
+        "max_risk": 80,
         "p_dip_reversion_z_entry": "3.5",
     }
     return {**versions, **values, **changes}

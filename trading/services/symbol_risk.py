@@ -1,0 +1,125 @@
+"""How risky each symbol of a turn is to enter, from candles, quote, and what is open.
+
+Called by services.entries, under the account's lock: what it needs of the market is read before, in one
+question, and only where something is to be entered. The score itself is trading.domain.risk_score.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from trading.domain.market import INTERVAL_S, ClosedCandle, Quote, spread_bps
+from trading.domain.ports import MarketView
+from trading.domain.risk_score import (
+    HISTORY,
+    RiskScore,
+    comovement,
+    hourly_volatility_bps,
+    largest_jump_bps,
+    risk_points,
+    total_score,
+)
+from trading.domain.signals import Candles
+from trading.domain.values import to_ms
+
+SPARE_ROWS = 5  # the next candles may have closed while the turn was on its way
+UNKNOWN = math.nan
+LAST = HISTORY - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The HISTORY candles that end at one candle, without a gap."""
+
+    high: list[float]
+    low: list[float]
+    close: list[float]
+
+
+@dataclass(slots=True)
+class RiskBook:
+    """Candles of the turn's symbols and of what is open; what was worked out is kept for the turn."""
+
+    _candles: dict[tuple[str, str], Candles] = field(default_factory=dict)
+    _stretches: dict[tuple[str, str, datetime, int], _Stretch | None] = field(default_factory=dict)
+    _alone: dict[ClosedCandle, tuple[float, float]] = field(default_factory=dict)
+    _together: dict[tuple[ClosedCandle, str], float] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, market: MarketView, wanted: Iterable[ClosedCandle], *, held: Collection[str]) -> RiskBook:
+        """Read what scores of these candles' symbols need, beside what is held now."""
+        symbols: dict[str, set[str]] = defaultdict(lambda: set(held))
+        for candle in wanted:
+            symbols[candle.interval].add(candle.symbol)
+        found: dict[tuple[str, str], Candles] = {}
+        for interval, names in symbols.items():
+            read = market.candles(sorted(names), interval, length=HISTORY + SPARE_ROWS)
+            found |= {(symbol, interval): candles for symbol, candles in read.items()}
+        return cls(found)
+
+    def score(self, candle: ClosedCandle, quote: Quote, *, notional: float, held: Iterable[str]) -> RiskScore:
+        """Give the risk of entering after this candle.
+
+        Args:
+            quote: A sane one.
+            notional: What the trade would cost at its whole size, in the quote asset.
+            held: Symbols of all open trades; what moves as this symbol does adds to the risk.
+        """
+        volatility, jump = self._of_its_own(candle)
+        crowding = sum(self._comovement(candle, other) for other in held if other != candle.symbol)
+        thinner = min(quote.bid * quote.bid_qty, quote.ask * quote.ask_qty)
+        depth = notional / float(thinner) if thinner > 0 else UNKNOWN
+        points = risk_points(volatility, jump, float(spread_bps(quote)), depth, crowding)
+        return RiskScore(total_score(points), points)
+
+    def _of_its_own(self, candle: ClosedCandle) -> tuple[float, float]:
+        if candle not in self._alone:
+            stretch = self._stretch(candle.symbol, candle, back=0)
+            self._alone[candle] = (
+                (
+                    hourly_volatility_bps(stretch.close, LAST, INTERVAL_S[candle.interval]),
+                    largest_jump_bps(stretch.high, stretch.low, stretch.close, LAST),
+                )
+                if stretch is not None
+                else (UNKNOWN, UNKNOWN)
+            )
+        return self._alone[candle]
+
+    def _comovement(self, candle: ClosedCandle, other: str) -> float:
+        """Compare up to the candle before: that of the other symbol may still be on its way."""
+        if (candle, other) not in self._together:
+            mine = self._stretch(candle.symbol, candle, back=0)
+            theirs = self._stretch(other, candle, back=1)
+            self._together[candle, other] = (
+                comovement(mine.close, LAST - 1, theirs.close, LAST)
+                if mine is not None and theirs is not None
+                else 1.0
+            )
+        return self._together[candle, other]
+
+    def _stretch(self, symbol: str, candle: ClosedCandle, *, back: int) -> _Stretch | None:
+        """Give a symbol's candles up to `back` before this one; None where any is missing."""
+        key = symbol, candle.interval, candle.open_at, back
+        if key not in self._stretches:
+            self._stretches[key] = self._cut(symbol, candle, back)
+        return self._stretches[key]
+
+    def _cut(self, symbol: str, candle: ClosedCandle, back: int) -> _Stretch | None:
+        candles = self._candles.get((symbol, candle.interval))
+        if candles is None:
+            return None
+        step_ms = INTERVAL_S[candle.interval] * 1000
+        last_ms = to_ms(candle.open_at) - back * step_ms
+        end = int(np.searchsorted(candles.open_ms, last_ms, side="right"))
+        if end < HISTORY or int(candles.open_ms[end - 1]) != last_ms:
+            return None
+        if int(candles.open_ms[end - HISTORY]) != last_ms - LAST * step_ms:
+            return None
+        rows = slice(end - HISTORY, end)
+        return _Stretch(candles.high[rows].tolist(), candles.low[rows].tolist(), candles.close[rows].tolist())
