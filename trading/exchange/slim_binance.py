@@ -1,7 +1,7 @@
 """Loads python-binance's synchronous half alone, until somebody asks for the rest.
 
 `import binance.client` runs the package's own first lines, which load its asynchronous client and sockets,
-and with them aiohttp: 7 MiB of a process, for what this product does not use (decision 18). Here the package
+and with them aiohttp: 7 MiB of a process, for what this product does not use (decision 14). Here the package
 stands in `sys.modules` before it has run; the first name that it lacks, as in `from binance import
 AsyncClient`, runs it.
 """
