@@ -16,7 +16,7 @@ from trading.admin.actions import LIFT, confirm
 from trading.admin.base import CappedPaginator, LedgerAdmin, LookedAdmin, column, moment, number
 from trading.admin.imports import import_view, offered
 from trading.models import BlacklistEntry, InstrumentRow
-from trading.selectors.instruments import to_instrument
+from trading.selectors.instruments import missed_of, to_instrument
 from trading.services import blacklist, imports
 
 MANUAL = "MANUAL"
@@ -54,7 +54,7 @@ class BlacklistAdmin(LedgerAdmin):
     export_kind = "blacklist"
     form = BlacklistForm
     fields = ("symbol", "reason", "note", "expires_at")
-    list_display = ("symbol", "standing", "reason", "note", "created_by", "created", "expires")
+    list_display = ("symbol", "standing", "reason", "note", "missed", "created_by", "created", "expires")
     list_filter = ("reason",)
     search_fields = ("symbol", "note")
     ordering = ("lifted_at", "-created_at")
@@ -114,6 +114,11 @@ class BlacklistAdmin(LedgerAdmin):
             return "lifted"
         is_over = entry.expires_at is not None and entry.expires_at <= bootstrap.utc_now()
         return "expired" if is_over else "barred"
+
+    @column("What it kept from being made", ordering="missed_pnl")
+    def missed(self, entry: BlacklistEntry) -> str:
+        """Tell what the barred trades would have made, after fees and slippage, and how many they are."""
+        return str(missed_of(entry))
 
     @column("Since (UTC)", ordering="created_at")
     def created(self, entry: BlacklistEntry) -> str:
