@@ -370,6 +370,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "monitoring daily report": _every(900.0, "monitoring.make_report", kind="DAILY"),
     "monitoring weekly report": _every(3600.0, "monitoring.make_report", kind="WEEKLY"),
     "intelligence screening": _every(3600.0, "intelligence.screen"),
+    "intelligence model watch": _every(6 * 3600.0, "intelligence.watch_models"),
     "intelligence tuning": _every(6 * 3600.0, "intelligence.tune"),
     "monitoring thinning": _every(3600.0, "monitoring.thin"),
 }

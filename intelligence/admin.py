@@ -93,8 +93,22 @@ class ChallengeAdmin(LookedAdmin):
 class ModelVersionAdmin(LookedAdmin):
     """Trained models, the newest first, with what they were worth on signals they had not seen."""
 
-    list_display = ("__str__", "is_proven", "worth", "heaviest", "trained_at")
+    list_display = ("__str__", "standing", "worth", "heaviest", "seen_since", "trained_at")
     list_filter = ("strategy", "is_proven")
+
+    @display(description="Standing")  # type: ignore[untyped-decorator]  # as above
+    def standing(self, version: ModelVersion) -> str:
+        """Say whether it may be listened to."""
+        if not version.is_proven:
+            return "not proven"
+        if version.drifted_at is not None:
+            return f"drifted since {version.drifted_at:%Y-%m-%d %H:%M}: not listened to"
+        return "proven"
+
+    @display(description="Signals since")  # type: ignore[untyped-decorator]  # as above
+    def seen_since(self, version: ModelVersion) -> str:
+        """Say what the watch for drift found last."""
+        return str(version.drift.get("note", "not looked at yet"))
 
     @display(description="All signals, those let through")  # type: ignore[untyped-decorator]  # as above
     def worth(self, version: ModelVersion) -> str:

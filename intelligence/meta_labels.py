@@ -61,15 +61,16 @@ def collect(plan: Plan, market: Market) -> Examples:
         for place in range(len(rows))
     ]
     taken = np.concatenate(trips) if trips else play(endless, market, symbols, rows).trips
-    names, table = _features_at(plan, market, taken["symbol"], taken["signal_row"])
+    names, table = features_at(plan, market, taken["symbol"], taken["signal_row"])
     known = ~np.isnan(table).any(axis=1)
     bps = taken["pnl"] / (taken["qty"] * taken["entry_price"]) * 1e4
     return Examples(names, table[known], bps[known], taken["entry_s"][known], taken["exit_s"][known])
 
 
-def _features_at(
+def features_at(
     plan: Plan, market: Market, symbols: IntArray, rows: IntArray
 ) -> tuple[tuple[str, ...], FloatArray]:
+    """Give names and values (signal, feature) of what was known at signals; NaN where it was not."""
     parts: list[FloatArray] = []
     places: list[IntArray] = []
     names: tuple[str, ...] = ()

@@ -89,7 +89,18 @@ class ModelVersion(models.Model):
     judgement: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField()
     model: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(help_text="Its numbers")
     importances: models.JSONField[list[Any], list[Any]] = models.JSONField(default=list)
+    parameters: models.JSONField[dict[str, float], dict[str, float]] = models.JSONField(
+        default=dict, help_text="Of the strategy whose signals it judges"
+    )
+    reference: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
+        default=dict, help_text="How the features of its examples were distributed"
+    )
     trained_at = models.DateTimeField()
+    drift: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
+        default=dict, help_text="What the last look at recent signals found"
+    )
+    watched_at = models.DateTimeField(null=True, help_text="When that was; empty = never")
+    drifted_at = models.DateTimeField(null=True, help_text="Since when it is not listened to; empty = it is")
 
     class Meta:
         ordering = ("-pk",)

@@ -136,6 +136,12 @@ KINDS: dict[str, AlertKind] = {
     rules.WATCH_SILENT.code: AlertKind(
         AlertLevel.WARNING, "Look at web.log: the watch runs in the web process.", causes=(_REDIS,)
     ),
+    rules.MODEL_DRIFTED.code: AlertKind(
+        AlertLevel.WARNING,
+        "Trading goes on without the model. Look at Models in the admin for what moved, and train it anew "
+        "(manage.py train) once there are enough signals of the new kind.",
+        causes=_DATABASE,
+    ),
     rules.WEIGHT_USED.code: AlertKind(
         AlertLevel.WARNING,
         "Data is asked for less by itself. Look for another program on this address.",

@@ -21,6 +21,7 @@ from monitoring.sampling import span_begin
 from trading.domain.values import to_text
 from trading.selectors import evidence, overview, trades
 from trading.selectors.evidence import Outcome
+from trading.selectors.instruments import missed_of
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -123,7 +124,12 @@ def _daily(begins_at: datetime, ends_at: datetime) -> dict[str, Any]:
             for name, each in evidence.outcome_by("symbol", since=begins_at, until=ends_at).items()
         ],
         "blacklisted": [
-            {"symbol": entry.symbol, "reason": entry.reason, "by": entry.created_by}
+            {
+                "symbol": entry.symbol,
+                "reason": entry.reason,
+                "by": entry.created_by,
+                "kept_from_being_made": str(missed_of(entry)),
+            }
             for entry in evidence.blacklistings(since=begins_at)
         ],
         "alerts": _alerts(begins_at, ends_at),

@@ -99,10 +99,14 @@ POSITION_MISSING = Fixed("POSITION_MISSING", "others took from the account what 
 PROCESS_MISSING = Fixed("PROCESS_MISSING", "feed, executions or trader died or does not run", 30, 50)
 HELPER_MISSING = Fixed("PROCESS_MISSING", "beat or web died or does not run", 10, 80)
 WATCH_SILENT = Fixed("WATCH_SILENT", "nobody looks: the watch in the web process says nothing", 10, 80)
+# What is learned is not needed: nothing is lost but its word.
+MODEL_DRIFTED = Fixed(
+    "MODEL_DRIFTED", "signals are not those that a model learned from; it is not listened to", 0, FULL
+)
 FIXED = (
     UNPROTECTED, REDIS_SILENT, DATABASE_SILENT, DATABASE_READ_ONLY, VENUE_DOWN, VENUE_BLOCKED, BREAKER_OPEN,
     FEED_DOWN, USER_STREAM_DOWN, LEDGER_DIFFERS, ORDERS_UNKNOWN, POSITION_MISSING, PROCESS_MISSING,
-    HELPER_MISSING, WATCH_SILENT,
+    HELPER_MISSING, WATCH_SILENT, MODEL_DRIFTED,
 )  # fmt: skip
 
 
@@ -164,6 +168,7 @@ class HealthInputs:
     is_stored: bool = True
     blocked_s: float | None = None
     breakers: tuple[str, ...] = ()
+    drifted_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +245,10 @@ def _stored_losses(inputs: HealthInputs) -> Iterator[Loss]:
         names = ", ".join(inputs.unprotected_symbols)
         yield _lose(UNPROTECTED, f"positions without protection: {names}")
     yield from _ledger_losses(inputs.reconcile)
+    for model in inputs.drifted_models:
+        yield _lose(
+            MODEL_DRIFTED, f"signals are not those that the model of {model} learned from", subject=model
+        )
 
 
 def _live_losses(inputs: HealthInputs) -> Iterator[Loss]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypedDict
 
+from intelligence.standing import list_drifted
 from monitoring import live, rows, rules
 from monitoring.models import Alert
 from trading import events
@@ -186,11 +187,13 @@ class StoredInputs:
 
     unprotected_symbols: tuple[str, ...] = ()
     reconcile: rules.ReconcileInputs | None = None
+    drifted_models: tuple[str, ...] = ()
 
 
 def read_stored(*, now: datetime) -> StoredInputs:
-    """Ask the database what is unprotected and what the newest reconcile found."""
-    return StoredInputs(unprotected_symbols(now=now), _reconcile_inputs(ledger.reconcile_figures(now=now)))
+    """Ask the database what is unprotected, what the newest reconcile found, and which models drifted."""
+    reconciled = _reconcile_inputs(ledger.reconcile_figures(now=now))
+    return StoredInputs(unprotected_symbols(now=now), reconciled, list_drifted())
 
 
 def health_inputs(reading: LiveReading | None, *, now: datetime) -> rules.HealthInputs:
@@ -220,6 +223,7 @@ def put_together(
         is_stored=stored is not None,
         blocked_s=api.blocked_s if api else None,
         breakers=api.breakers if api else (),
+        drifted_models=stored.drifted_models if stored else (),
     )
 
 

@@ -1,7 +1,7 @@
 """How risky it is to enter a symbol now, 0 to 100, and how much of a trade's size that leaves.
 
 The score is a sum of points, so that each point has a name: volatility, jump, spread, depth, crowding. What
-is not known counts in full. Called by services.symbol_risk; the back-tester compiles the same functions as
+is not known counts in full. Called by selectors.symbol_risk; the back-tester compiles the same functions as
 they stand, so they are plain scalar Python that calls no other function. No clock, no venue.
 docs/risk-score.md explains the scales.
 """

@@ -56,6 +56,14 @@ class BlacklistEntry(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty = until lifted")
     lifted_at = models.DateTimeField(null=True, blank=True)
     lifted_by = models.CharField(max_length=150, blank=True)
+    # What the bar kept from being made (trading.domain.missed), after fees and slippage.
+    missed_trades = models.PositiveIntegerField(null=True, blank=True, help_text="Empty = not known")
+    missed_open = models.PositiveIntegerField(default=0, help_text="Trades that would still be open")
+    missed_pnl = FigureField(null=True, blank=True, help_text="Quote asset; empty = not known")
+    missed_bps = models.FloatField(null=True, blank=True, help_text="Mean of a trade; empty = not known")
+    missed_error_bps = models.FloatField(null=True, blank=True, help_text="Standard error of the mean")
+    missed_until = models.DateTimeField(null=True, blank=True, help_text="Measured up to; empty = never")
+    missed_note = models.CharField(max_length=200, blank=True, help_text="Why it is not known")
 
     class Meta:
         verbose_name_plural = "blacklist"

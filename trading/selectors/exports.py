@@ -91,7 +91,10 @@ EXPORTS: dict[str, Export] = {
     ),
     "blacklist": Export(
         BlacklistEntry,
-        _columns("id symbol reason note evidence created_at created_by expires_at lifted_at lifted_by"),
+        _columns(
+            "id symbol reason note evidence created_at created_by expires_at lifted_at lifted_by"
+            " missed_trades missed_open missed_pnl missed_bps missed_error_bps missed_until missed_note"
+        ),
         moment="created_at",
     ),
     "external": Export(

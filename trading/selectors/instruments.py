@@ -1,10 +1,12 @@
 """Reads about symbols: rules, volumes, blacklist."""
 
 from collections.abc import Collection
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from trading.domain.fees import STANDARD_FEE
 from trading.domain.instrument import Instrument
+from trading.domain.missed import Missed
 from trading.domain.universe import ListedSymbol
 from trading.models import BlacklistEntry, InstrumentRow
 from trading.selectors.prepared import Prepared
@@ -68,6 +70,44 @@ _BARRED: Prepared[tuple[str, datetime | None]] = Prepared(
     lambda: BlacklistEntry.objects.filter(lifted_at__isnull=True).values_list("symbol", "expires_at"),
     lambda symbol, expires_at: (symbol, expires_at),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The stretch for which an entry of the blacklist bars, or barred, its symbol."""
+
+    entry_id: int
+    symbol: str
+    since: datetime
+    until: datetime
+
+
+def list_bars_to_measure(*, now: datetime, older_than: timedelta) -> list[Bar]:
+    """Give the bars whose effect has not been measured to its end, nor within `older_than`.
+
+    A trade that the bar prevented may be held longer than the bar lasts: it is measured until all are closed.
+    """
+    bars = []
+    for entry in BlacklistEntry.objects.order_by("created_at"):
+        until = min(moment for moment in (now, entry.lifted_at, entry.expires_at) if moment is not None)
+        seen = entry.missed_until
+        is_whole = seen is not None and seen >= until and until < now and not entry.missed_open
+        if entry.created_at < until and not is_whole and (seen is None or now - seen >= older_than):
+            bars.append(Bar(entry.pk, entry.symbol, entry.created_at, until))
+    return bars
+
+
+def missed_of(entry: BlacklistEntry) -> Missed:
+    """Give what an entry of the blacklist kept from being made, as far as it is known."""
+    return Missed(
+        trades=entry.missed_trades,
+        open_trades=entry.missed_open,
+        pnl=entry.missed_pnl,
+        mean_bps=entry.missed_bps,
+        error_bps=entry.missed_error_bps,
+        until=entry.missed_until,
+        note=entry.missed_note,
+    )
 
 
 def list_bars(*, actor: str) -> list[BlacklistEntry]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from trading.domain.missed import Missed
 from trading.models import BlacklistEntry
 from trading.services import journal
 
@@ -46,6 +47,19 @@ def bar_symbol(
             reason=note,
         )
     return entry
+
+
+def note_missed(entry_id: int, missed: Missed) -> None:
+    """Keep what a bar was measured to have kept from being made; the newest measurement stands."""
+    BlacklistEntry.objects.filter(pk=entry_id).update(
+        missed_trades=missed.trades,
+        missed_open=missed.open_trades,
+        missed_pnl=missed.pnl,
+        missed_bps=missed.mean_bps,
+        missed_error_bps=missed.error_bps,
+        missed_until=missed.until,
+        missed_note=missed.note[:200],
+    )
 
 
 def lift_symbol(symbol: str, *, actor: str, now: datetime, reason: str = "") -> BlacklistEntry:

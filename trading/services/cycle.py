@@ -27,6 +27,7 @@ from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.risk import Denial, DenialCode
 from trading.domain.risk_score import tell_risk
 from trading.models import Trade, Worker
+from trading.selectors.symbol_risk import RiskBook
 from trading.selectors.trades import busy_symbols
 from trading.services.context import Desk
 from trading.services.entries import SYMBOL_BUSY, Outcome, Wish, record_entries
@@ -34,7 +35,6 @@ from trading.services.protection import protect_trade
 from trading.services.roster import Squad
 from trading.services.signals import Answer, SignalAnswer, SignalBook
 from trading.services.submit import Recorded, book, send
-from trading.services.symbol_risk import RiskBook
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,8 @@ def run_batch(closed: Sequence[ClosedCandle], *, desk: Desk, arrived_at: datetim
         return turn
     # Open trades' too: what they would lose now counts against the account's daily loss.
     quotes = desk.market.quotes(sorted(busy.union(wish.candle.symbol for wish in wishes)))
-    risks = RiskBook.read(desk.market, {wish.candle for wish in wishes}, held=busy)
+    wanted = {wish.candle for wish in wishes}
+    risks = RiskBook.read(desk.market, wanted, held=busy, followed=desk.roster.followed)
     try:
         outcome = record_entries(wishes, quotes=quotes, risks=risks, desk=desk, arrived_at=arrived_at)
     except IntegrityError:

@@ -34,6 +34,7 @@ from trading.models import Balance, Trade, TradingControl
 from trading.selectors.limits import DayLoss, get_limits, open_trades_at_risk, watched_losses
 from trading.selectors.prepared import Prepared
 from trading.selectors.rollout import stage_limits
+from trading.selectors.symbol_risk import RiskBook
 from trading.selectors.trades import last_closed_at
 from trading.services.context import Desk
 from trading.services.fee_purse import FeePurse, look_into_purse
@@ -42,7 +43,6 @@ from trading.services.limits import note_daily_loss
 from trading.services.roster import Post, Squad
 from trading.services.signals import SignalAnswer
 from trading.services.submit import Intent, Recorded, record_claimed
-from trading.services.symbol_risk import RiskBook
 
 SYMBOL_BUSY = Denial(DenialCode.SYMBOL_BUSY)
 # The account's lock, and what it may do.

@@ -83,6 +83,11 @@ class Roster:
         """Ids of the workers that may open trades, the oldest first, as of the last turn."""
         return [worker_id for worker_id, _ in self._posts[0]]
 
+    def followed(self, interval: str) -> frozenset[str]:
+        """Give the symbols that workers of this interval trade, as of the last turn; candles are kept."""
+        universes = {squad.symbols for squad in self._squads[1].get(interval, ())}  # few, of many squads
+        return frozenset().union(*universes)
+
     def refresh(self, now: datetime, *, older_than: timedelta = LISTED_FOR) -> None:
         """Read symbols, rules and volumes again, unless they are younger."""
         if self._listed_at is not None and now - self._listed_at < older_than:

@@ -1,6 +1,8 @@
 """`manage.py screen [--json]`: bar symbols that lose beyond bad luck, and markets that are not normal.
 
-Bars stand on the blacklist with reason, evidence, sample size and expiry, and are lifted there.
+Bars stand on the blacklist with reason, evidence, sample size and expiry, and are lifted there. Then it is
+measured what bars kept from being made, and kept there too; candles that the archive lacks are fetched
+(governed).
 """
 
 from __future__ import annotations
@@ -9,13 +11,21 @@ import json
 import sys
 from argparse import ArgumentParser
 from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
+from intelligence import backfill
 from intelligence.blacklisting import screen, tell
+from intelligence.candle_files import CandleFileError, History, between, list_files, read_histories
+from intelligence.missed import measure_bars
 from trading import history
+from trading.domain.missed import Missed
+from trading.domain.ports import VenueError
+from trading.domain.values import to_text
 from trading.selectors.workers import list_subscriptions
 
 INTERVAL = "1m"
@@ -41,8 +51,51 @@ class Command(BaseCommand):
             if candles is not None:
                 markets[symbol] = candles
         findings = screen(markets, now=now)
+        measured = measure_bars(_Candles(history.archive()), now=now)
         if options["json"]:
-            self.stdout.write(json.dumps({"barred": [asdict(each) for each in findings]}))
+            rows = [{"symbol": bar.symbol, **_to_json(missed)} for bar, missed in measured]
+            self.stdout.write(json.dumps({"barred": [asdict(each) for each in findings], "measured": rows}))
         else:
             lines = [f"{each.symbol} is barred: {each.reason}, {tell(each)}" for each in findings]
+            lines += [
+                f"{bar.symbol}, barred since {bar.since:%Y-%m-%d %H:%M}: {each}" for bar, each in measured
+            ]
             self.stdout.write("\n".join(lines) or "no symbol is to be barred")
+
+
+class _Candles:
+    """Candles of the archive, completed from the venue as long as it answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._is_away = False
+
+    def __call__(self, symbol: str, interval: str, since: datetime, until: datetime) -> History | None:
+        """Give a stretch; None where there is none of it."""
+        if not self._is_away:
+            try:
+                backfill.fill_from_venue(
+                    self._folder,
+                    symbol,
+                    interval,
+                    begin_ms=int(since.timestamp() * 1000),
+                    end_ms=int(until.timestamp() * 1000),
+                    fetch=lambda name, length, at: history.fetch_page(name, length, since=at),
+                )
+            except VenueError:
+                self._is_away = True  # what is kept has to do; the next screening asks again
+        try:
+            files = list_files(self._folder)
+            (found,) = read_histories(files, interval=interval, symbols=[symbol])
+        except CandleFileError:
+            return None
+        part = between(found, since=since, until=until)
+        return part if len(part.candles) else None
+
+
+def _to_json(missed: Missed) -> dict[str, Any]:
+    return {
+        **asdict(missed),
+        "pnl": None if missed.pnl is None else to_text(missed.pnl),
+        "until": None if missed.until is None else missed.until.isoformat(),
+    }

@@ -18,6 +18,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from intelligence.command_input import NOT_FINE, WRONG_USAGE, add_data_options, add_plan_options, read_plan
+from intelligence.drift import reference_of
 from intelligence.meta_labels import collect
 from intelligence.meta_model import LEAST_EXAMPLES, judge, largest_move_bps
 from intelligence.models import ModelVersion
@@ -64,6 +65,8 @@ class Command(BaseCommand):
                 "judgement": asdict(judgement),
                 "model": asdict(model),
                 "importances": model.importances(),
+                "parameters": dict(plan.parameters),
+                "reference": reference_of(examples.names, examples.features, examples.begin_s),
                 "trained_at": history.now(),
             },
         )

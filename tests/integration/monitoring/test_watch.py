@@ -15,6 +15,7 @@ import redis
 from django.conf import settings
 from django.db import connections
 
+from intelligence.models import ModelVersion
 from monitoring import live, machine, probes
 from monitoring.models import Alert, Delivery, HealthSample
 from monitoring.watch import Watch
@@ -253,6 +254,24 @@ def test_the_dead_mans_address_is_called_while_all_is_well_and_only_then(
 
     assert [receipt.path for receipt in receiver.receipts] == ["/ping"]
     assert first == 1
+
+
+def test_a_drifted_model_is_an_alert_row_and_no_loss_of_health(stage: Stage, receiver: Receiver) -> None:
+    ModelVersion.objects.create(
+        strategy="CAPITULATION",
+        interval="1m",
+        digest="0" * 64,
+        is_proven=True,
+        judgement={},
+        model={},
+        trained_at=live.utc_now(),
+        drifted_at=live.utc_now(),
+    )
+    with watching() as watches:
+        look_until(lambda: Alert.objects.filter(code="MODEL_DRIFTED").exists(), stage, watches, what="row")
+
+    alert = Alert.objects.get(code="MODEL_DRIFTED")
+    assert (alert.subject, alert.level, alert.points) == ("CAPITULATION 1m", "WARNING", 0)
 
 
 def test_samples_are_kept_with_what_was_lost(stage: Stage) -> None:

@@ -1,17 +1,20 @@
 """Entries by their risk: smaller beside wild candles and what is open, refused beyond the worker's limit."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
 import pytest
+from django.test import Client
 
-from tests.support.desk import Scene, a_scene
+from tests.support.desk import Scene, a_scene, flat_candles
 from tests.support.trading import a_worker, always, assert_ledger_agrees, last_closed, prepare
 from trading.domain.market import ClosedCandle
 from trading.domain.risk_score import HISTORY
 from trading.domain.signals import Candles
 from trading.domain.values import to_ms
 from trading.models import Trade
+from trading.selectors.symbol_risk import list_risks
 from trading.services.cycle import Turn, run_batch
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always")]
@@ -135,3 +138,48 @@ def test_a_size_that_risk_cuts_below_the_venues_least_says_so(scene: Scene) -> N
 
     assert decision.code == "NOTIONAL_BELOW_MINIMUM"
     assert "at 45 % of the size, risk 22 (volatility 22)" in decision.detail
+
+
+def test_only_candles_that_are_kept_are_asked_for_and_what_is_not_known_counts_as_a_whole_trade(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_worker(scene, "BTCUSDT", name="seconds", interval="1s")
+    a_worker(scene, "ETHUSDT", name="minutes", full_size_risk=0, max_risk=50)
+    opened = last_closed(scene.clock(), "1s")
+    scene.market.set_candles("BTCUSDT", "1s", flat_candles(100.0, last_open=opened, interval_s=1))
+    run_batch([ClosedCandle("BTCUSDT", "1s", opened)], desk=scene.desk)
+    asked: set[str] = set()
+    give = scene.market.candles
+
+    def note(symbols: Sequence[str], interval: str, *, length: int) -> dict[str, Candles]:
+        asked.update(symbols)
+        return give(symbols, interval, length=length)
+
+    monkeypatch.setattr(scene.market, "candles", note)
+    close(scene, "ETHUSDT")
+
+    assert asked == {"ETHUSDT"}
+    assert Trade.objects.get(symbol="ETHUSDT").risk_points["crowding"] == 3.6
+
+
+def test_operators_see_the_risk_of_every_symbol_that_is_followed(scene: Scene) -> None:
+    a_worker(scene, "BTCUSDT", "ETHUSDT")
+    close(scene, "BTCUSDT", size=WILD)
+
+    risks = list_risks(SYMBOLS, market=scene.market, now=scene.clock())
+    later = list_risks(SYMBOLS, market=scene.market, now=scene.clock.advance(130))
+
+    assert {symbol: str(risk) for symbol, risk in risks.items()} == {"BTCUSDT": "22 (volatility 22)"}
+    assert later == {}  # nothing of an old candle
+
+
+def test_list_of_instruments_shows_the_risk_and_a_dash_where_it_is_not_known(
+    site: Scene, operator: Client
+) -> None:
+    a_worker(site, "BTCUSDT")
+    close(site, "BTCUSDT", size=WILD)
+
+    page = operator.get("/admin/trading/instrumentrow/").content.decode()
+
+    assert "22 (volatility 22)" in page
+    assert "–" in page

@@ -1,16 +1,16 @@
-"""How risky each symbol of a turn is to enter, from candles, quote, and what is open.
+"""How risky symbols are to enter now, from candles, quote, and what is open.
 
 Called by services.entries, under the account's lock: what it needs of the market is read before, in one
-question, and only where something is to be entered. The score itself is trading.domain.risk_score.
+question, and only where something is to be entered. And by the admin, for every symbol that is followed. The
+score itself is trading.domain.risk_score.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -26,9 +26,12 @@ from trading.domain.risk_score import (
     total_score,
 )
 from trading.domain.signals import Candles
-from trading.domain.values import to_ms
+from trading.domain.values import from_ms, to_ms
+from trading.selectors.trades import busy_symbols
+from trading.selectors.workers import list_subscriptions
 
 SPARE_ROWS = 5  # the next candles may have closed while the turn was on its way
+LATE = timedelta(seconds=5)  # a candle that did not come by then is missing
 UNKNOWN = math.nan
 LAST = HISTORY - 1
 
@@ -52,10 +55,23 @@ class RiskBook:
     _together: dict[tuple[ClosedCandle, str], float] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, market: MarketView, wanted: Iterable[ClosedCandle], *, held: Collection[str]) -> RiskBook:
-        """Read what scores of these candles' symbols need, beside what is held now."""
-        symbols: dict[str, set[str]] = defaultdict(lambda: set(held))
+    def read(
+        cls,
+        market: MarketView,
+        wanted: Iterable[ClosedCandle],
+        *,
+        held: Collection[str],
+        followed: Callable[[str], Collection[str]],
+    ) -> RiskBook:
+        """Read what scores of these candles' symbols need, beside what is held now.
+
+        Args:
+            followed: Gives the symbols of which candles of an interval are kept; no others are asked for.
+        """
+        symbols: dict[str, set[str]] = {}
         for candle in wanted:
+            if candle.interval not in symbols:
+                symbols[candle.interval] = set(held).intersection(followed(candle.interval))
             symbols[candle.interval].add(candle.symbol)
         found: dict[tuple[str, str], Candles] = {}
         for interval, names in symbols.items():
@@ -123,3 +139,34 @@ class RiskBook:
             return None
         rows = slice(end - HISTORY, end)
         return _Stretch(candles.high[rows].tolist(), candles.low[rows].tolist(), candles.close[rows].tolist())
+
+
+def list_risks(symbols: Collection[str], *, market: MarketView, now: datetime) -> dict[str, RiskScore]:
+    """Give the score of each symbol that is followed and has a quote and a newest candle; others are unknown.
+
+    Depth counts nothing here, for it depends on the size of a trade.
+    """
+    subscriptions = list_subscriptions(now=now)
+    # Of a symbol that several workers follow, the shortest interval: it comes last.
+    intervals = dict(sorted(subscriptions, key=lambda each: -INTERVAL_S[each[1]]))
+    asked = [symbol for symbol in symbols if symbol in intervals]
+    held, quotes = busy_symbols(), market.quotes(asked)
+    found: dict[str, RiskScore] = {}
+    for interval in {intervals[symbol] for symbol in asked}:
+        own = [symbol for symbol in asked if intervals[symbol] == interval and symbol in quotes]
+        kept = {symbol for symbol, each in subscriptions if each == interval}
+        read = market.candles(sorted({*own, *(held & kept)}), interval, length=HISTORY + SPARE_ROWS)
+        book = RiskBook({(symbol, interval): candles for symbol, candles in read.items()})
+        for symbol in own:
+            newest = _newest(symbol, interval, read.get(symbol), now=now)
+            if newest is not None and quotes[symbol].is_sane:
+                found[symbol] = book.score(newest, quotes[symbol], notional=0.0, held=held)
+    return found
+
+
+def _newest(symbol: str, interval: str, candles: Candles | None, *, now: datetime) -> ClosedCandle | None:
+    if candles is None or not len(candles):
+        return None
+    opened = from_ms(int(candles.open_ms[-1]))
+    is_late = now - opened > timedelta(seconds=2 * INTERVAL_S[interval]) + LATE
+    return None if is_late else ClosedCandle(symbol, interval, opened)
