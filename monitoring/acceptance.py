@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 
 from django.db.models import Min
 
+from intelligence.models import Challenge, ChallengeState
 from monitoring import acceptance_rules, retention
 from monitoring.acceptance_rules import Evidence
 from monitoring.models import Alert, HealthSample, Report
@@ -20,6 +22,14 @@ from trading.selectors import evidence, operations
 from trading.selectors.exports import EXPORTS, iterate, query, to_cell, to_json_value
 
 DAY = timedelta(hours=24)
+# A test has spoken; what was overtaken by a change of the operator's was not decided.
+DECIDED = (
+    ChallengeState.ADVISED,
+    ChallengeState.PROMOTED,
+    ChallengeState.DROPPED,
+    ChallengeState.RETURNED,
+    ChallengeState.CONFIRMED,
+)
 WEEK = timedelta(days=7)
 HOUR_S = 3600
 EXPORTED_ROWS = 20
@@ -44,6 +54,7 @@ def gather(*, now: datetime) -> Evidence:
         **_of_alerts(now=now),
         **_of_reports(now=now),
         **_of_week(now=now),
+        **_of_challenges(),
         operations=operations.read_operations(),
         trades=all_trades.trades,
         win_rate=all_trades.win_rate,
@@ -132,6 +143,17 @@ def _of_reports(*, now: datetime) -> dict[str, Any]:
     whole_hours = int(now.timestamp() // HOUR_S) - -(-int(begin.timestamp()) // HOUR_S)
     made = Report.objects.filter(kind="HOURLY", begins_at__gte=begin, ends_at__lte=now).count()
     return {"reports_due": max(whole_hours, 0), "reports_made": made}
+
+
+def _of_challenges() -> dict[str, Any]:
+    rows = Challenge.objects.values_list("state", "evidence")
+    states = Counter(ChallengeState(state).label for state, _ in rows)
+    decided = [evidence for state, evidence in rows if state in DECIDED]
+    return {
+        "challenges": dict(states),
+        "challenges_decided": len(decided),
+        "challenges_unproven": sum(not evidence for evidence in decided),
+    }
 
 
 def _of_week(*, now: datetime) -> dict[str, Any]:

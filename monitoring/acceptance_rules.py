@@ -6,8 +6,8 @@ row says what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import ceil
 
 from monitoring import acceptance_operations as operated
@@ -55,6 +55,9 @@ class Evidence:
     exports: int | None = None
     exports_wrong: int = 0
     blacklisted: int = 0
+    challenges: Mapping[str, int] = field(default_factory=dict)  # by what became of them, in words
+    challenges_decided: int = 0
+    challenges_unproven: int = 0  # decided without evidence
     alerts_seen: int = 0
     alerts_unseen_by_health: int = 0
     told_after_s: Sequence[float] = ()
@@ -226,6 +229,16 @@ def _blacklist(found: Evidence) -> Measured:
     return _is(is_met=True, value=f"{found.blacklisted} barred with evidence and expiry", window="all")
 
 
+def _adaptation(found: Evidence) -> Measured:
+    if not found.challenges:
+        return _missing("no challenge was begun yet: is tuning on for any worker?", window="all")
+    text = ", ".join(f"{number} {what}" for what, number in found.challenges.items())
+    if not found.challenges_decided:
+        return _missing("a challenge that is decided", text, "all")
+    unproven = f"; {found.challenges_unproven} decided without evidence" if found.challenges_unproven else ""
+    return _is(found.challenges_unproven == 0, f"{text}{unproven}", "all")
+
+
 def _accuracy(found: Evidence) -> Measured:
     if not found.alerts_seen:
         return _missing("no alert was raised yet: nothing to compare the score with", window="7 days")
@@ -323,7 +336,7 @@ CRITERIA = (
     Criterion("U3", "Delay of live prices", "p99 < 250 ms", _never("a browser's measurement is not stored")),
     Criterion("U4", "CSV and JSON export", "every kind reads back", _exports),
     Criterion("I1", "Poor performers are barred by evidence", "works", _blacklist),
-    Criterion("I2", "Conditions adapt to performance", "works", _never("no adaptation is recorded yet")),
+    Criterion("I2", "Conditions adapt to performance", "by evidence", _adaptation),
     Criterion("I3", "Health score is accurate", "each alert lowered it", _accuracy),
     Criterion("I4", "Critical issues are flagged", "< 5 s, once", _told),
     Criterion("D1", "Backup before a deployment", "verified by restoring", _operated(operated.backup)),

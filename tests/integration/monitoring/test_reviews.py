@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
+from intelligence.models import Challenge
 from monitoring import live, reports, retention, rows
 from monitoring.models import Alert, Delivery, HealthSample, Report
 from monitoring.sampling import span_begin
@@ -238,6 +239,22 @@ def test_operations_are_judged_by_what_they_left_behind(
     assert [after[each] for each in ("D1", "D2", "D4", "D5", "D6")] == [
         "met", "met", "not enough data", "not met", "met",
     ]  # fmt: skip
+
+
+def test_adaptation_is_judged_by_what_became_of_the_challenges(
+    site: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker, found = a_worker(site), []
+    challenge = Challenge(
+        worker=worker, parameter="z_entry", before={"z_entry": 2.0}, after={"z_entry": 2.2}, number=1,
+        tried=9, confidence=0.97, begun_at=site.clock(), judged_at=site.clock(),
+    )  # fmt: skip
+    for state, evidence in (("SHADOW", {}), ("CONFIRMED", {"shadow": {"days": 20}}), ("PROMOTED", {})):
+        challenge.state, challenge.evidence = state, evidence
+        challenge.save()
+        found.append(acceptance(capsys)[0]["I2"])
+
+    assert found == ["not enough data", "met", "not met"]
 
 
 def test_a_trade_beyond_its_stage_fails_it(site: Scene, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,8 @@ GOOD = Evidence(
     symbols=50.0,
     exports=7,
     blacklisted=1,
+    challenges={"stays": 1, "in shadow": 1},
+    challenges_decided=1,
     alerts_seen=3,
     told_after_s=[1.0],
     rows_kept=100,
@@ -51,7 +53,7 @@ GOOD = Evidence(
     week_s=7 * DAY_S,
     week_score_min=95.0,
 )
-NEVER = {"U1", "U2", "U3", "I2", "D1", "D2", "D3", "D4", "D5", "D6"}
+NEVER = {"U1", "U2", "U3", "D1", "D2", "D3", "D4", "D5", "D6"}
 
 
 def verdicts(found: Evidence) -> dict[str, str]:
@@ -96,6 +98,7 @@ def test_good_evidence_meets_everything_that_is_measured() -> None:
         ({"cache_hit_ratio": 0.99}, "A3"),
         ({"latency_ms": 600.0}, "A4"),
         ({"exports_wrong": 1}, "U4"),
+        ({"challenges_unproven": 1}, "I2"),
         ({"alerts_unseen_by_health": 1}, "I3"),
         ({"told_after_s": [1.0, 6.0]}, "I4"),
         ({"requests_mean_1m": 300.0}, "P1"),
@@ -118,6 +121,7 @@ def test_bad_evidence_changes_the_verdict(changes: dict[str, Any], id_: str) -> 
         ({"trades": 99}, "T1"),
         ({"signal_ms": [10.0]}, "T2"),
         ({"closed_recently": 0}, "T3"),
+        ({"challenges_decided": 0}, "I2"),
         ({"blocked_s": None}, "A1"),
         ({"alerts_seen": 0}, "I3"),
         ({"told_after_s": []}, "I4"),
