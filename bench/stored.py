@@ -26,6 +26,8 @@ SHORT_SIZES = (1_000, 100_000)
 ROUNDS = 5
 MIB_IN_KIB = 1024
 PAGES = {
+    "admin_workers": "/admin/trading/worker/",
+    "analysis": "/analysis/?period=365",
     "admin_first_page": "/admin/trading/trade/",
     "admin_search": "/admin/trading/trade/?q=ETHUSDT",
     "admin_filter": "/admin/trading/trade/?state__exact=CLOSED&exit_reason__exact=STOP_LOSS",

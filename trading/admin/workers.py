@@ -6,11 +6,12 @@ written here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, QuerySet, Value, When
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -31,7 +32,7 @@ from trading.admin.worker_form import (
 from trading.admin.worker_preview import preview_view
 from trading.domain.strategy import STRATEGIES
 from trading.domain.workers import InvalidConfiguration
-from trading.models import Worker, WorkerVersion
+from trading.models import Trade, Worker, WorkerVersion
 from trading.selectors.rollout import tell_cut
 from trading.selectors.trades import OPEN_STATE_NAMES
 from trading.services import imports, workers
@@ -96,10 +97,14 @@ class WorkerAdmin(LedgerAdmin):
     # ---- what is shown
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
-        """Leave deleted workers out and count open trades in the same query."""
-        is_open = Q(trades__state__in=OPEN_STATE_NAMES)
+        """Leave deleted workers out and give each its number of open trades.
+
+        They are counted first, by the index of their state: a join would read all trades that ever closed.
+        """
+        counts = Counter(Trade.objects.filter(state__in=OPEN_STATE_NAMES).values_list("worker_id", flat=True))
+        known = (When(pk=worker_id, then=Value(count)) for worker_id, count in counts.items())
         rows: QuerySet[Worker] = super().get_queryset(request).filter(is_deleted=False)
-        return rows.annotate(open_count=Count("trades", filter=is_open))
+        return rows.annotate(open_count=Case(*known, default=Value(0)))
 
     def get_fieldsets(self, request: HttpRequest, obj: Worker | None = None) -> list[tuple[str | None, Any]]:
         """Group the fields; only the chosen strategy's parameters are shown."""
