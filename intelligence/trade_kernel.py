@@ -29,6 +29,7 @@ exit_levels = inner(exits.exit_levels)
 exit_step = inner(exits.exit_step)
 hourly_volatility_bps = inner(risk_score.hourly_volatility_bps)
 largest_jump_bps = inner(risk_score.largest_jump_bps)
+pattern = inner(risk_score.pattern)
 comovement = inner(risk_score.comovement)
 risk_points = inner(risk_score.risk_points)
 total_score = inner(risk_score.total_score)
@@ -184,7 +185,7 @@ def crowding(candles, row, trips, held, interval_s):  # type: ignore[no-untyped-
         other = trips[place]["symbol"]
         other_row = row_at(candles, other, before_s)
         if other_row >= 0 and is_whole(candles, other, other_row, interval_s):
-            total += comovement(candles.close, row - 1, candles.close, other_row)
+            total += comovement(pattern(candles.close, row - 1), pattern(candles.close, other_row))
         else:
             total += 1.0
     return total

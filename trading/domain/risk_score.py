@@ -2,7 +2,7 @@
 
 The score is a sum of points, so that each point has a name: volatility, jump, spread, depth, crowding. What
 is not known counts in full. Called by selectors.symbol_risk; the back-tester compiles the same functions as
-they stand, so they are plain scalar Python that calls no other function. No clock, no venue.
+they stand, so they are plain and call no other function of ours. No clock, no venue.
 docs/risk-score.md explains the scales.
 """
 
@@ -13,6 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
+from trading.domain.signals import FloatArray
+
 BPS = 10_000.0
 HOUR_S = 3_600.0
 WINDOW = 60  # steps from candle to candle that volatility, jump and crowding look at
@@ -21,6 +25,7 @@ NO_RISK_LIMIT = 100
 # What a new worker begins with; an older one keeps NO_RISK_LIMIT twice until it is changed.
 FULL_SIZE_RISK, MAX_RISK = 40, 80
 LEAST_SIZE_PERCENT = 25  # of the configured size, at the highest risk that is still entered
+STILL = 1e-16  # a sum of squared returns below this is the dust of floats
 # A sum that floats put this far below a half is a half.
 SCORE_NOISE = 1e-6
 
@@ -77,35 +82,27 @@ def largest_jump_bps(high: Sequence[float], low: Sequence[float], close: Sequenc
 
     A true range: what opens away from the last close counts with the gap.
     """
-    largest = 0.0
+    largest = 1.0
     for row in range(last - WINDOW + 1, last + 1):
-        top, bottom = max(high[row], close[row - 1]), min(low[row], close[row - 1])
-        largest = max(largest, top / bottom - 1.0)
-    return largest * BPS
+        largest = max(largest, max(high[row], close[row - 1]) / min(low[row], close[row - 1]))
+    return (largest - 1.0) * BPS
 
 
-def comovement(one: Sequence[float], one_last: int, other: Sequence[float], other_last: int) -> float:
-    """Give how alike two symbols moved: the correlation of their WINDOW returns, 0 where it is negative.
+def pattern(close: FloatArray, last: int) -> FloatArray:
+    """Give how a price moved, whatever its size: WINDOW returns less their mean, of length 1 together.
 
     Args:
-        one: Closes.
-        one_last: Row of the last return; `other_last` must be of the same moment.
+        last: Row of the last return. All 0 where the price stood still, or moved by the same part every time.
     """
-    sums = squares = other_sums = other_squares = products = 0.0
-    for back in range(WINDOW):
-        row, other_row = one_last - back, other_last - back
-        x = one[row] / one[row - 1] - 1.0
-        y = other[other_row] / other[other_row - 1] - 1.0
-        sums += x
-        squares += x * x
-        other_sums += y
-        other_squares += y * y
-        products += x * y
-    spread = squares - sums * sums / WINDOW
-    other_spread = other_squares - other_sums * other_sums / WINDOW
-    if spread <= 0.0 or other_spread <= 0.0:
-        return 0.0  # one of them stood still
-    return min(max((products - sums * other_sums / WINDOW) / math.sqrt(spread * other_spread), 0.0), 1.0)
+    steps = close[last - WINDOW + 1 : last + 1] / close[last - WINDOW : last] - 1.0
+    steps -= steps.sum() / WINDOW
+    squares = np.dot(steps, steps)
+    return steps / math.sqrt(squares) if squares > STILL else steps * 0.0
+
+
+def comovement(one: FloatArray, other: FloatArray) -> float:
+    """Give how alike two patterns of the same moments are: their correlation, 0 where it is negative."""
+    return min(max(float(np.dot(one, other)), 0.0), 1.0)
 
 
 def risk_points(

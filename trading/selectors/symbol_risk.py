@@ -22,10 +22,11 @@ from trading.domain.risk_score import (
     comovement,
     hourly_volatility_bps,
     largest_jump_bps,
+    pattern,
     risk_points,
     total_score,
 )
-from trading.domain.signals import Candles
+from trading.domain.signals import Candles, FloatArray
 from trading.domain.values import from_ms, to_ms
 from trading.selectors.trades import busy_symbols
 from trading.selectors.workers import list_subscriptions
@@ -40,9 +41,9 @@ LAST = HISTORY - 1
 class _Stretch:
     """The HISTORY candles that end at one candle, without a gap."""
 
-    high: list[float]
-    low: list[float]
-    close: list[float]
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
 
 
 @dataclass(slots=True)
@@ -50,9 +51,8 @@ class RiskBook:
     """Candles of the turn's symbols and of what is open; what was worked out is kept for the turn."""
 
     _candles: dict[tuple[str, str], Candles] = field(default_factory=dict)
-    _stretches: dict[tuple[str, str, datetime, int], _Stretch | None] = field(default_factory=dict)
     _alone: dict[ClosedCandle, tuple[float, float]] = field(default_factory=dict)
-    _together: dict[tuple[ClosedCandle, str], float] = field(default_factory=dict)
+    _patterns: dict[tuple[str, datetime], dict[str, FloatArray | None]] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -88,7 +88,7 @@ class RiskBook:
             held: Symbols of all open trades; what moves as this symbol does adds to the risk.
         """
         volatility, jump = self._of_its_own(candle)
-        crowding = sum(self._comovement(candle, other) for other in held if other != candle.symbol)
+        crowding = self._crowding(candle, held)
         thinner = min(quote.bid * quote.bid_qty, quote.ask * quote.ask_qty)
         depth = notional / float(thinner) if thinner > 0 else UNKNOWN
         points = risk_points(volatility, jump, float(spread_bps(quote)), depth, crowding)
@@ -97,36 +97,29 @@ class RiskBook:
     def _of_its_own(self, candle: ClosedCandle) -> tuple[float, float]:
         if candle not in self._alone:
             stretch = self._stretch(candle.symbol, candle, back=0)
-            self._alone[candle] = (
-                (
-                    hourly_volatility_bps(stretch.close, LAST, INTERVAL_S[candle.interval]),
-                    largest_jump_bps(stretch.high, stretch.low, stretch.close, LAST),
-                )
-                if stretch is not None
-                else (UNKNOWN, UNKNOWN)
-            )
+            self._alone[candle] = (UNKNOWN, UNKNOWN) if stretch is None else _alone(stretch, candle.interval)
         return self._alone[candle]
 
-    def _comovement(self, candle: ClosedCandle, other: str) -> float:
-        """Compare up to the candle before: that of the other symbol may still be on its way."""
-        if (candle, other) not in self._together:
-            mine = self._stretch(candle.symbol, candle, back=0)
-            theirs = self._stretch(other, candle, back=1)
-            self._together[candle, other] = (
-                comovement(mine.close, LAST - 1, theirs.close, LAST)
-                if mine is not None and theirs is not None
-                else 1.0
-            )
-        return self._together[candle, other]
+    def _crowding(self, candle: ClosedCandle, held: Iterable[str]) -> float:
+        """Compare up to the candle before: that of another symbol may still be on its way."""
+        patterns = self._patterns.setdefault((candle.interval, candle.open_at), {})
+        mine, total = self._pattern(candle.symbol, candle, patterns), 0.0
+        for symbol in held:
+            theirs = patterns[symbol] if symbol in patterns else self._pattern(symbol, candle, patterns)
+            if symbol != candle.symbol:
+                total += comovement(mine, theirs) if mine is not None and theirs is not None else 1.0
+        return total
+
+    def _pattern(
+        self, symbol: str, candle: ClosedCandle, patterns: dict[str, FloatArray | None]
+    ) -> FloatArray | None:
+        if symbol not in patterns:
+            stretch = self._stretch(symbol, candle, back=1)
+            patterns[symbol] = pattern(stretch.close, LAST) if stretch is not None else None
+        return patterns[symbol]
 
     def _stretch(self, symbol: str, candle: ClosedCandle, *, back: int) -> _Stretch | None:
         """Give a symbol's candles up to `back` before this one; None where any is missing."""
-        key = symbol, candle.interval, candle.open_at, back
-        if key not in self._stretches:
-            self._stretches[key] = self._cut(symbol, candle, back)
-        return self._stretches[key]
-
-    def _cut(self, symbol: str, candle: ClosedCandle, back: int) -> _Stretch | None:
         candles = self._candles.get((symbol, candle.interval))
         if candles is None:
             return None
@@ -138,7 +131,16 @@ class RiskBook:
         if int(candles.open_ms[end - HISTORY]) != last_ms - LAST * step_ms:
             return None
         rows = slice(end - HISTORY, end)
-        return _Stretch(candles.high[rows].tolist(), candles.low[rows].tolist(), candles.close[rows].tolist())
+        return _Stretch(candles.high[rows], candles.low[rows], candles.close[rows])
+
+
+def _alone(stretch: _Stretch, interval: str) -> tuple[float, float]:
+    """Give volatility and largest jump."""
+    close = stretch.close.tolist()  # plain numbers: those of arrays are slow one by one
+    return (
+        hourly_volatility_bps(close, LAST, INTERVAL_S[interval]),
+        largest_jump_bps(stretch.high.tolist(), stretch.low.tolist(), close, LAST),
+    )
 
 
 def list_risks(symbols: Collection[str], *, market: MarketView, now: datetime) -> dict[str, RiskScore]:

@@ -14,6 +14,7 @@ from intelligence.plans import plan_of_strategy
 from tests.support.markets import history, walk
 from trading.replay.stage import private_database
 
+ROWS = 230
 LOOSE = {
     "reward_bps": 20,
     "z_entry": 1.2,
@@ -27,8 +28,8 @@ LOOSE = {
 
 def a_wild_market() -> Market:
     """Three symbols: the first two move alike, all far, with two hours of downtime in the third."""
-    first, other = walk(330, seed=1, size=9e-3), walk(330, seed=3, size=9e-3)
-    hole = np.where(np.arange(330) >= 240, 7_200_000, 0)
+    first, other = walk(ROWS, seed=1, size=9e-3), walk(ROWS, seed=3, size=9e-3)
+    hole = np.where(np.arange(ROWS) >= 150, 7_200_000, 0)
     third = replace(other, open_ms=other.open_ms + hole)
     return join(
         [history(first, "AAAUSDT"), history(first, "BBBUSDT"), history(third, "CCCUSDT")],
@@ -58,7 +59,7 @@ def test_live_and_back_test_cut_and_refuse_the_same_trades() -> None:
     assert min(sizes) < 60  # of 100 units
     assert max(sizes) > 80
     assert parity.differences(tested, replayed) == []
-    assert len(tested) >= 10
+    assert len(tested) >= 7
 
 
 def test_a_plan_that_cuts_nothing_trades_as_it_did_before_there_was_a_score() -> None:

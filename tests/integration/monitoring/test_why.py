@@ -13,6 +13,7 @@ from tests.support.desk import Scene
 from tests.support.trading import OPERATOR, a_worker, turn
 from trading.domain.market import Candle
 from trading.market.cache import candles_key, pack
+from trading.market.decisions import keep_decisions
 from trading.models import Balance, JournalEntry, Trade
 from trading.selectors import account
 from trading.services import blacklist, control, workers
@@ -57,7 +58,25 @@ def test_a_trade_tells_how_it_began_and_ended(site: Scene, viewer: Client) -> No
     page = viewer.get(f"/why/?trade={trade.pk}").content.decode()
 
     assert "Everything was sold by the kill switch" in page
+    assert "100 % of its size" in page
     assert "The figures of the decision are not kept any more" in page
+
+
+@pytest.mark.parametrize(
+    ("max_risk", "words"),
+    [(50, "risk 6 (spread 6); 91 % of its size"), (0, "6 (spread 6) against 0")],
+)
+def test_a_decision_tells_the_risk_that_cut_or_refused_it(
+    site: Scene, viewer: Client, redis_client: redis.Redis, max_risk: int, words: str
+) -> None:
+    worker = a_worker(site, full_size_risk=0, max_risk=max_risk)
+    site.quote("BTCUSDT", "100.00", "100.09")
+    keep_decisions(redis_client, turn(site).decisions, arrived_ms=7)
+
+    page = viewer.get(f"/why/?worker={worker.pk}").content.decode()
+
+    assert words in page
+    assert ("risk score is above what the worker enters" in page) == (max_risk == 0)
 
 
 @pytest.mark.parametrize("query", ["worker=99", "trade=99", "trade=x", "worker=-1", "trade=" + "9" * 30])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from statistics import correlation
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ from trading.domain.risk_score import (
     comovement,
     hourly_volatility_bps,
     largest_jump_bps,
+    pattern,
     risk_points,
     size_percent,
     tell_risk,
@@ -35,7 +38,10 @@ SCALES = (VOLATILITY, JUMP, SPREAD, DEPTH, CROWDING)
 NOTHING = tuple(scale.low for scale in SCALES)
 MEASURES = st.tuples(*(st.floats(0.0, 2.0 * scale.high) for scale in SCALES))
 PERCENT = st.integers(0, 100)
-_COMPILED: list[Any] = [numba.njit(each) for each in (hourly_volatility_bps, largest_jump_bps, comovement)]
+LAST = HISTORY - 1
+_COMPILED: list[Any] = [
+    numba.njit(each) for each in (hourly_volatility_bps, largest_jump_bps, pattern, comovement)
+]
 
 
 @given(MEASURES)
@@ -83,46 +89,52 @@ def test_least_size_is_reached_at_the_highest_risk() -> None:
 
 
 def test_volatility_is_the_same_by_the_hour_whatever_the_candles_last() -> None:
-    close = [100.0 * 1.001 ** (row % 2) for row in range(HISTORY)]
+    close = [100.1 if row % 2 else 100.0 for row in range(HISTORY)]
 
-    by_minute = hourly_volatility_bps(close, HISTORY - 1, 60)
+    by_minute = hourly_volatility_bps(close, LAST, 60)
 
     assert by_minute == pytest.approx(10.0 * math.sqrt(60.0), rel=1e-3)
-    assert hourly_volatility_bps(close, HISTORY - 1, 240) == pytest.approx(by_minute / 2.0)
+    assert hourly_volatility_bps(close, LAST, 240) == pytest.approx(by_minute / 2.0)
 
 
 def test_a_jump_between_close_and_next_candle_counts_and_an_older_one_does_not() -> None:
-    close, high, low = [100.0] * (HISTORY + 1), [100.0] * (HISTORY + 1), [100.0] * (HISTORY + 1)
+    close, high, low = ([100.0] * (HISTORY + 1) for _ in range(3))
     high[2] = 150.0  # more than WINDOW steps ago
     low[-1] = high[-1] = close[-1] = 95.0
 
-    assert largest_jump_bps(high, low, close, WINDOW + 2) == pytest.approx((100.0 / 95.0 - 1.0) * 1e4)
+    assert largest_jump_bps(high, low, close, HISTORY) == pytest.approx((100.0 / 95.0 - 1.0) * 1e4)
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
-def test_comovement_is_symmetric_bounded_and_whole_with_itself(one: int, two: int) -> None:
-    a, b = walk(HISTORY, seed=one).close.tolist(), walk(HISTORY, seed=two + 100).close.tolist()
-    last = HISTORY - 1
+def test_comovement_is_symmetric_bounded_and_that_of_a_correlation(one: int, two: int) -> None:
+    closes = walk(HISTORY, seed=one).close, walk(HISTORY, seed=two + 100).close
+    a, b = (pattern(close, LAST) for close in closes)
+    one_steps, other_steps = ((close[1:] / close[:-1] - 1.0)[-WINDOW:].tolist() for close in closes)
 
-    assert comovement(a, last, b, last) == pytest.approx(comovement(b, last, a, last), abs=1e-9)
-    assert 0.0 <= comovement(a, last, b, last) <= 1.0
-    assert comovement(a, last, a, last) == pytest.approx(1.0)
-    assert comovement(a, last, [1.0 / price for price in a], last) == 0.0
-    assert comovement(a, last, [1.0] * HISTORY, last) == 0.0
+    assert comovement(a, b) == comovement(b, a)
+    assert comovement(a, b) == pytest.approx(max(correlation(one_steps, other_steps), 0.0), abs=1e-9)
+    assert comovement(a, a) == pytest.approx(1.0)
+    assert comovement(a, -a) == 0.0
+
+
+@pytest.mark.parametrize("step", [1.0, 1.0001])
+def test_what_stands_still_or_moves_like_a_clock_moves_with_nobody(step: float) -> None:
+    close = np.array([100.0 * step**row for row in range(HISTORY)])
+
+    assert comovement(pattern(close, LAST), pattern(walk(HISTORY, seed=1).close, LAST)) == 0.0
 
 
 @given(st.integers(0, 1_000))
 def test_what_the_back_tester_compiles_says_the_same(seed: int) -> None:
     candles, other = walk(HISTORY, seed=seed, size=1e-2), walk(HISTORY, seed=seed + 1, size=1e-2)
-    last, columns = HISTORY - 1, [getattr(candles, name) for name in ("high", "low", "close")]
-    lists = [column.tolist() for column in columns]
+    columns = candles.high, candles.low, candles.close
+    high, low, plain = (column.tolist() for column in columns)
+    close, (volatility, jump, patterned, together) = candles.close, _COMPILED
 
-    assert _COMPILED[0](candles.close, last, 60) == pytest.approx(
-        hourly_volatility_bps(lists[2], last, 60), rel=1e-12
-    )
-    assert _COMPILED[1](*columns, last) == largest_jump_bps(lists[0], lists[1], lists[2], last)
-    assert _COMPILED[2](candles.close, last, other.close, last) == pytest.approx(
-        comovement(lists[2], last, other.close.tolist(), last), abs=1e-9
+    assert volatility(close, LAST, 60) == pytest.approx(hourly_volatility_bps(plain, LAST, 60), rel=1e-12)
+    assert jump(*columns, LAST) == largest_jump_bps(high, low, plain, LAST)
+    assert together(patterned(close, LAST), patterned(other.close, LAST)) == pytest.approx(
+        comovement(pattern(close, LAST), pattern(other.close, LAST)), abs=1e-9
     )
 
 
