@@ -13,13 +13,17 @@ from typing import Any
 
 from bench import (
     backtest,
+    exporting,
     governor,
     growth,
     kill_switch,
     kills,
     latency,
+    lighthouse,
     memory,
     meta_model,
+    newcomer,
+    onlookers,
     parity,
     polling,
     promotion,
@@ -62,6 +66,12 @@ MEASUREMENTS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "memory": lambda options: memory.measure(**options.given("minutes")),
     "stored": lambda options: stored.measure(sizes=stored.SIZES if options.full else stored.SHORT_SIZES),
     "surface": lambda _: surface.measure(),
+    "onlookers": lambda options: onlookers.measure(**options.given("minutes")),
+    "lighthouse": lambda _: lighthouse.measure(),
+    "exporting": lambda options: exporting.measure(
+        rows=exporting.FULL_ROWS if options.full else exporting.SHORT_ROWS
+    ),
+    "newcomer": lambda _: newcomer.measure(),
     "kills": lambda _: kills.measure(),
     "kill_switch": lambda _: kill_switch.measure(),
     "protection": lambda _: protection.measure(),
