@@ -7,9 +7,10 @@ reads these rows on the way in; what they cost afterwards is what a measurement 
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.core.management.color import no_style
@@ -89,6 +90,17 @@ def _owners(now: datetime) -> list[Worker]:
         worker.save()
         owners.append(worker)
     return owners
+
+
+@functools.cache
+def owner_named(name: str, number: int) -> WorkerVersion:
+    """Give the version of a worker of a name; both are made where they are not there, the worker stopped."""
+    now = datetime.now(UTC)
+    worker, _ = Worker.objects.get_or_create(name=name, defaults={"created_at": now, "state_changed_at": now})
+    config = a_config(interval=INTERVAL, universe=Universe(symbols=SYMBOLS))
+    values = {**config_to_json(config), "created_at": now, "created_by": "bench"}
+    version, _ = WorkerVersion.objects.get_or_create(worker=worker, number=number, defaults=values)
+    return version
 
 
 def _next_id(model: type[models.Model]) -> int:

@@ -99,9 +99,9 @@ POSITION_MISSING = Fixed("POSITION_MISSING", "others took from the account what 
 PROCESS_MISSING = Fixed("PROCESS_MISSING", "feed, executions or trader died or does not run", 30, 50)
 HELPER_MISSING = Fixed("PROCESS_MISSING", "beat or web died or does not run", 10, 80)
 WATCH_SILENT = Fixed("WATCH_SILENT", "nobody looks: the watch in the web process says nothing", 10, 80)
-# What is learned is not needed: nothing is lost but its word.
+# What is learned is not needed: nothing is lost but its word, and no alert leaves the score whole.
 MODEL_DRIFTED = Fixed(
-    "MODEL_DRIFTED", "signals are not those that a model learned from; it is not listened to", 0, FULL
+    "MODEL_DRIFTED", "signals are not those that a model learned from; it is not listened to", 1, FULL
 )
 FIXED = (
     UNPROTECTED, REDIS_SILENT, DATABASE_SILENT, DATABASE_READ_ONLY, VENUE_DOWN, VENUE_BLOCKED, BREAKER_OPEN,

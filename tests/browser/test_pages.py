@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from bench.latency import WILLING
 from bench.stack import Stack
-from tests.browser.conftest import Opening
+from tests.browser.conftest import Act, Opening
+from tests.support.axe import in_both_lights, violations
 from tests.support.browser import DESKTOP, PHONE
 from tests.support.servers import wait_until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(90), pytest.mark.xdist_group("browser")]
 PAGES = {"dashboard": "/", "why": "/why/", "acceptance": "/acceptance/"}
 ANALYSES = {"analysis": "/analysis/?period=all", "compare": "/analysis/compare/"}
-AXE: dict[str, Any] = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 
 
-def a_trade(stack: Stack) -> int:
-    """Wait for a trade that was closed; give its id."""
-    query = "select id from trading_trade where state = 'CLOSED' order by id desc limit 1"
-    wait_until(lambda: bool(stack.rows(query)), limit_s=75, what="closed trade")
-    return int(stack.rows(query)[0][0])
+HASTY = {
+    "strategy": "DIP_REVERSION", "interval": "1s",
+    "universe": {"symbols": ["ADAUSDT", "DOGEUSDT", "XRPUSDT"]},
+    "trade_notional": "20", "budget": "100", "take_profit_bps": 50, "stop_loss_bps": 50, "max_hold_s": 5,
+    "max_spread_bps": 100,
+    "parameters": {name: float(value) for name, value in (each.split("=") for each in WILLING)},
+}  # fmt: skip
+CLOSED = "select id from trading_trade where state = 'CLOSED' order by id desc limit 1"
 
 
-def violations(page: Any, options: dict[str, Any] = AXE) -> list[str]:
-    """Give what axe finds against a page, a line each."""
-    found = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{each['id']}: {node['html'][:160]} {node['any'][:1]}" for each in found for node in each["nodes"]
-    ]
-
-
-def in_both_lights(page: Any, options: dict[str, Any] = AXE) -> list[str]:
-    """Give what axe finds against a page in light, and in dark what it finds against the colours."""
-    light = violations(page, options)
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_function("matchMedia('(prefers-color-scheme: dark)').matches")
-    return light + violations(page, CONTRAST)
+@pytest.fixture
+def trade(stack: Stack, act: Act, trading: None) -> int:
+    """A trade that was closed; the first is of a worker that wants everything and holds it for seconds."""
+    if not stack.rows(CLOSED):
+        act("/act/workers/create", name="hasty", config=json.dumps(HASTY), start="yes")
+        wait_until(lambda: bool(stack.rows(CLOSED)), limit_s=75, what="closed trade")
+        (hasty,) = stack.rows("select id from trading_worker where name = 'hasty'")[0]
+        act(f"/act/workers/{hasty}/stop")
+        held = "select 1 from trading_trade where state in ('OPENING', 'OPEN', 'CLOSING') and worker_id = ?"
+        wait_until(lambda: not stack.rows(held, hasty), limit_s=30, what="end of its other trades")
+        act(f"/act/workers/{hasty}/delete")
+    return int(stack.rows(CLOSED)[0][0])
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -52,21 +52,10 @@ def test_our_pages_keep_nobody_out(open_page: Opening, trading: None, name: str)
     assert in_both_lights(visitor.page) == []
 
 
-def test_login_and_admin_keep_nobody_out(open_page: Opening) -> None:
-    visitor = open_page("/admin/", size=PHONE, wait=False, is_fresh=True)
-    standard = {"runOnly": AXE["runOnly"][:-1]}  # landmarks are those of the admin's own frame
-
-    assert in_both_lights(visitor.page, standard) == []
-    visitor.context.clear_cookies()
-    visitor.page.goto("/admin/login/")
-    assert violations(visitor.page, standard) == []
-
-
 @pytest.mark.parametrize("name", ANALYSES)
 def test_analysis_fits_the_screen_and_keeps_nobody_out(
-    open_page: Opening, size: tuple[int, int], stack: Stack, name: str
+    open_page: Opening, size: tuple[int, int], trade: int, name: str
 ) -> None:
-    a_trade(stack)
     visitor = open_page(ANALYSES[name], size=size)
     visitor.screenshot(name, whole=True)
 
@@ -107,9 +96,9 @@ def test_a_worker_says_what_stopped_it_with_value_and_limit(
 
 
 def test_a_trade_says_why_it_was_bought_and_sold(
-    open_page: Opening, size: tuple[int, int], stack: Stack
+    open_page: Opening, size: tuple[int, int], trade: int
 ) -> None:
-    visitor = open_page(f"/why/?trade={a_trade(stack)}", size=size)
+    visitor = open_page(f"/why/?trade={trade}", size=size)
     visitor.screenshot("why-trade", whole=True)
 
     assert "Every condition held: it bought." in visitor.text("main")
