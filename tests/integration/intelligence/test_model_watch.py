@@ -127,7 +127,7 @@ def test_a_drifted_model_costs_no_health(version: ModelVersion) -> None:
 
     losses = judge(put_together(None, read_stored(now=NOW), None)).losses
 
-    assert [(each.points, each.ceiling) for each in losses if each.code == "MODEL_DRIFTED"] == [(0, 100)]
+    assert [(each.points, each.ceiling) for each in losses if each.code == "MODEL_DRIFTED"] == [(1, 100)]
 
 
 def test_without_workers_or_candles_nothing_is_said_and_nothing_is_undone(version: ModelVersion) -> None:
