@@ -256,7 +256,7 @@ def test_the_dead_mans_address_is_called_while_all_is_well_and_only_then(
     assert first == 1
 
 
-def test_a_drifted_model_is_an_alert_row_and_no_loss_of_health(stage: Stage, receiver: Receiver) -> None:
+def test_a_drifted_model_is_an_alert_row_and_costs_a_point(stage: Stage, receiver: Receiver) -> None:
     ModelVersion.objects.create(
         strategy="CAPITULATION",
         interval="1m",
@@ -271,7 +271,7 @@ def test_a_drifted_model_is_an_alert_row_and_no_loss_of_health(stage: Stage, rec
         look_until(lambda: Alert.objects.filter(code="MODEL_DRIFTED").exists(), stage, watches, what="row")
 
     alert = Alert.objects.get(code="MODEL_DRIFTED")
-    assert (alert.subject, alert.level, alert.points) == ("CAPITULATION 1m", "WARNING", 0)
+    assert (alert.subject, alert.level, alert.points) == ("CAPITULATION 1m", "WARNING", 1)
 
 
 def test_samples_are_kept_with_what_was_lost(stage: Stage) -> None:
