@@ -1,4 +1,4 @@
-"""What the dashboard's worker form offers: strategies, their parameters, limits and defaults, as JSON."""
+"""What the dashboard's worker form offers, as JSON: strategies with parameters, limits, workers to copy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from trading.domain.market import INTERVAL_S
 from trading.domain.risk_score import FULL_SIZE_RISK, MAX_RISK
 from trading.domain.strategy import STRATEGIES, StrategySpec
 from trading.domain.workers import LIMITS
+from trading.selectors.workers import config_to_json, get_config, list_workers
 
 
 @require_safe
@@ -24,6 +25,11 @@ def choices(request: HttpRequest) -> JsonResponse:
             "limits": {name: {"min": low, "max": high} for name, (low, high) in LIMITS.items()},
             "risk": {"full_size_risk": FULL_SIZE_RISK, "max_risk": MAX_RISK},
             "strategies": [_strategy(spec) for spec in STRATEGIES.values()],
+            "workers": [
+                {"name": worker.name, "config": config_to_json(get_config(worker.version))}
+                for worker in list_workers()
+                if worker.version is not None
+            ],
         }
     )
 

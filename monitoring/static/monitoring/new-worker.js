@@ -29,12 +29,12 @@ const RISK = [
 
 export async function askNewWorker() {
   try {
-    choices ??= await (await fetch("/worker-choices.json")).json();
+    choices = await (await fetch("/worker-choices.json")).json();
   } catch {
     tell("The server cannot be reached, so nothing can be chosen.", false);
     return;
   }
-  draw(choices.strategies[0].name, choices.intervals.find((each) => each.name === "1m")?.name ?? choices.intervals[0].name);
+  draw(choices.strategies[0].name, choices.intervals.find((each) => each.name === "1m")?.name ?? choices.intervals[0].name, null);
   form.elements.name.value = freeName();
   if (!dialog.open) dialog.showModal();
 }
@@ -46,13 +46,16 @@ function freeName() {
   return `Worker ${number}`;
 }
 
-function draw(strategyName, interval) {
-  const kept = Object.fromEntries(new FormData(form));
+/* `like` is the configuration of another worker, whose values stand in the fields; without it the strategy suggests. */
+function draw(strategyName, interval, like) {
+  const kept = { ...Object.fromEntries(new FormData(form)), ...(like ? basicOf(like) : {}) };
   const strategy = choices.strategies.find((each) => each.name === strategyName);
   const seconds = choices.intervals.find((each) => each.name === interval).seconds;
-  const suggested = { ...strategy, max_hold_s: Math.min(strategy.max_hold_candles * seconds, choices.limits.max_hold_s.max) };
+  const suggested = { ...strategy, max_hold_s: Math.min(strategy.max_hold_candles * seconds, choices.limits.max_hold_s.max), ...like };
+  const values = like?.parameters ?? {};
   byId("new-worker-fields").replaceChildren(
     ...BASIC.map((each) => field({ ...each, value: kept[each.name] ?? each.value })),
+    select("like", "Like", [["", "as the strategy suggests"], ...choices.workers.map((each) => [each.name, each.name])], kept.like ?? "", "Another worker whose settings stand in the fields below."),
     select("strategy", "Strategy", choices.strategies.map((each) => [each.name, each.title]), strategyName, `${strategy.idea} It loses ${lower(strategy.loses)}`),
     select("interval", "Candles", choices.intervals.map((each) => [each.name, each.name]), interval, "It decides whenever one closes."),
     el("details", {}, el("summary", {}, "Exits, as the strategy suggests"),
@@ -60,7 +63,11 @@ function draw(strategyName, interval) {
     el("details", {}, el("summary", {}, "Size by risk"),
       ...RISK.map(([name, label, unit]) => field({ name, label, unit, ...choices.limits[name], value: choices.risk[name] }))),
     el("details", {}, el("summary", {}, "Parameters of the strategy"),
-      ...strategy.parameters.map((each) => field({ name: `p:${each.name}`, label: each.name.replaceAll("_", " "), hint: each.help, unit: each.unit, min: each.min, max: each.max, value: each.default, step: "any" }))));
+      ...strategy.parameters.map((each) => field({ name: `p:${each.name}`, label: each.name.replaceAll("_", " "), hint: each.help, unit: each.unit, min: each.min, max: each.max, value: values[each.name] ?? each.default, step: "any" }))));
+}
+
+function basicOf({ universe, trade_notional, budget }) {
+  return { trade_notional, budget, symbols: (universe.symbols ?? []).join(", "), ...(universe.top ? { top: universe.top } : {}) };
 }
 
 function lower(text) {
@@ -112,7 +119,12 @@ function complain(name, message) {
 }
 
 form.addEventListener("change", (event) => {
-  if (["strategy", "interval"].includes(event.target.name)) draw(form.elements.strategy.value, form.elements.interval.value);
+  const { name } = event.target;
+  if (!["like", "strategy", "interval"].includes(name)) return;
+  if (name === "strategy") form.elements.like.value = "";
+  const like = choices.workers.find((each) => each.name === form.elements.like.value)?.config ?? null;
+  const from = name === "like" && like ? like : { strategy: form.elements.strategy.value, interval: form.elements.interval.value };
+  draw(from.strategy, from.interval, like);
 });
 form.addEventListener("submit", async (event) => {
   if (event.submitter?.value === "leave") return;

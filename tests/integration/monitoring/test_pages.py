@@ -154,9 +154,14 @@ def test_a_worker_is_made_and_started_in_one_act(site: Scene, operator: Client, 
     assert viewer.post("/act/workers/create", asked).status_code == 403
 
 
-def test_the_worker_form_offers_every_parameter_with_its_range(operator: Client) -> None:
+def test_the_worker_form_offers_every_parameter_with_its_range_and_workers_to_copy(
+    site: Scene, operator: Client
+) -> None:
+    worker = a_worker(site)
     offered = operator.get("/worker-choices.json").json()
 
+    assert [each["name"] for each in offered["workers"]] == [worker.name]
+    assert offered["workers"][0]["config"]["universe"] == {"symbols": ["BTCUSDT"]}
     for strategy in offered["strategies"]:
         for parameter in strategy["parameters"]:
             assert parameter["min"] <= parameter["default"] <= parameter["max"]
