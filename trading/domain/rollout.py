@@ -12,7 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 INSTALLATION = "installation"
-TURN_S = 60
+TURN_S = 20
+# Turns step round by this part of a circle, so that they keep in step with no candle: a worker that decides
+# every five minutes must not find the same turn each time.
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def limits_of(installation: Stage, others: Iterable[Stage]) -> StageLimits:
 def may_add(worker_id: int, active: Sequence[int], *, places: int, now: datetime) -> bool:
     """Say whether a worker that holds trades may open further ones.
 
-    Where more workers are active than may hold trades at once, minutes go round among them: out of its own a
+    Where more workers are active than may hold trades at once, turns go round among them: out of its own a
     worker only closes, and once it is flat the place is free for whoever enters first. So nobody keeps a
     place for ever.
 
@@ -100,7 +103,8 @@ def may_add(worker_id: int, active: Sequence[int], *, places: int, now: datetime
     if len(active) <= places or worker_id not in active:
         return True
     groups = -(-len(active) // places)
-    return active.index(worker_id) // places == int(now.timestamp() // TURN_S) % groups
+    turn = int(now.timestamp() // TURN_S) * GOLDEN % 1.0
+    return active.index(worker_id) // places == int(turn * groups)
 
 
 def stage_of(subject: str, stages: Sequence[Stage], reached: Mapping[str, int]) -> Stage:
