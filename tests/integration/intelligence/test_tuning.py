@@ -173,12 +173,6 @@ def _lines(plot: Path) -> int:
         (("--worker", "deep", "--plot", "x.txt"), "must end in"),
     ],
 )
-def test_a_review_gives_way_to_orders(worker: Worker, gave_way: list[int]) -> None:
-    call_command("tune", stdout=StringIO())
-
-    assert gave_way == [15]
-
-
 def test_plot_that_cannot_be_is_refused_before_the_review(
     worker: Worker, options: tuple[str, ...], words: str
 ) -> None:
@@ -187,6 +181,12 @@ def test_plot_that_cannot_be_is_refused_before_the_review(
 
     assert caught.value.returncode == 2
     assert not Tuning.objects.exists()
+
+
+def test_a_review_gives_way_to_orders(worker: Worker, gave_way: list[int]) -> None:
+    call_command("tune", stdout=StringIO())
+
+    assert gave_way == [15]
 
 
 def test_pages_of_the_admin_show_modes_and_challenges(

@@ -17,7 +17,7 @@ from tests.support.desk import Scene
 from tests.support.trading import OPERATOR, a_worker, close_candles, turn
 from trading import tasks
 from trading.domain.risk import TradingState
-from trading.domain.rollout import INSTALLATION, Evidence, Stage
+from trading.domain.rollout import INSTALLATION, Evidence, Stage, may_add
 from trading.domain.universe import Universe
 from trading.domain.values import to_ms
 from trading.models import JournalEntry, RolloutStage, Trade, Worker, WorkerVersion
@@ -156,22 +156,28 @@ def test_one_worker_holds_trades_in_the_first_stage(scene: Scene) -> None:
     assert [trade.worker.name for trade in Trade.objects.all()] == ["older"]
 
 
-def test_out_of_its_minute_a_worker_leaves_the_place_to_the_others(scene: Scene) -> None:
+def test_out_of_its_turn_a_worker_leaves_the_place_to_the_others(scene: Scene) -> None:
     older = _small_worker(scene, "BTCUSDT", "older")
-    _small_worker(scene, "LTCUSDT", "younger")
+    younger = _small_worker(scene, "LTCUSDT", "younger")
     turn(scene)
     config = a_config(
         strategy="ALWAYS", interval="1m", universe=Universe(symbols=("BTCUSDT", "ETHUSDT")), max_open_trades=5
     )
     workers.change_config(older.pk, config, actor=OPERATOR, now=scene.clock())
-    codes = []
-    for _ in range(2):
+    ids = [older.pk, younger.pk]
+
+    def at_turn(*, own: bool) -> str | None:
+        """Go on to the next minute in or out of the older one's turn, and say what became of its wish."""
         scene.clock.advance(60)
+        while may_add(older.pk, ids, places=1, now=scene.clock()) is not own:
+            scene.clock.advance(60)
         scene.quote("ETHUSDT", "50.00", "50.01")
         decisions = turn(scene, "ETHUSDT").decisions
-        codes.append({decision.symbol: decision.code for decision in decisions}.get("ETHUSDT"))
+        return {decision.symbol: decision.code for decision in decisions}.get("ETHUSDT")
 
-    assert codes.count("STAGE_WORKERS") == 1
+    assert at_turn(own=False) == "STAGE_WORKERS"
+    assert Trade.objects.count() == 1
+    assert at_turn(own=True) != "STAGE_WORKERS"
     assert [trade.worker.name for trade in Trade.objects.all()] == ["older", "older"]
 
 
