@@ -36,6 +36,12 @@ class Opening(Protocol):
     ) -> Visitor: ...
 
 
+@pytest.fixture(autouse=True)
+def _in_one_group(request: pytest.FixtureRequest) -> None:
+    """One worker runs all of these: several stacks and browsers at once are too much for two processors."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@browser")
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The whole product on a synthetic market, with its starter workers."""
