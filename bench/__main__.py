@@ -40,7 +40,11 @@ def _read_arguments() -> tuple[list[str], Options, bool]:
     option = parser.add_argument
     option("names", nargs="*", help=f"{' '.join(MEASUREMENTS)}; default: {' '.join(UNATTENDED)}")
     option("--data", type=Path, help="folder with candles/ and ticks/, for candles and ticks")
-    option("--minutes", type=float, help="length of memory, candles and ticks")
+    option(
+        "--minutes",
+        type=float,
+        help="length of what takes its time, such as memory, candles or acceptance",
+    )
     option("--entries", type=int, help="entries of latency")
     option("--full", action="store_true", help="the largest sizes too, where the default is shorter")
     option("--page", action="store_true", help="measure nothing; make tables and picture from what is kept")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from django.core.management.base import CommandError
 
-from intelligence import backfill
 from intelligence.backtest import Market
 from intelligence.command_input import NOT_FINE, read_market
+from intelligence.completed import complete
 from trading import history
 from trading.domain.ports import VenueError
 from trading.domain.workers import WorkerConfig
@@ -44,14 +44,7 @@ def read_worker_market(
         try:
             for symbol in symbols:
                 say(f"candles of {symbol}")
-                backfill.fill_from_venue(
-                    folder,
-                    symbol,
-                    config.interval,
-                    begin_ms=int(since.timestamp() * 1000),
-                    end_ms=int(until.timestamp() * 1000),
-                    fetch=lambda name, length, at: history.fetch_page(name, length, since=at),
-                )
+                complete(symbol, config.interval, since=since, until=until)
         except VenueError as error:
             raise CommandError(f"the venue could not be asked: {error}", returncode=NOT_FINE) from None
     return read_market(folder, interval=config.interval, symbols=symbols, since=since, until=until)

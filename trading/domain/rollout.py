@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 INSTALLATION = "installation"
-TURN_S = 20
-# Turns step round by this part of a circle, so that they keep in step with no candle: a worker that decides
-# every five minutes must not find the same turn each time.
+TIME_SLICE_S = 20
+# Time slices step round by this part of a circle, so that they keep in step with no candle: a worker that
+# decides every five minutes must not find the same slice each time.
 GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -92,9 +92,9 @@ def limits_of(installation: Stage, others: Iterable[Stage]) -> StageLimits:
 def may_add(worker_id: int, active: Sequence[int], *, places: int, now: datetime) -> bool:
     """Say whether a worker that holds trades may open further ones.
 
-    Where more workers are active than may hold trades at once, turns go round among them: out of its own a
-    worker only closes, and once it is flat the place is free for whoever enters first. So nobody keeps a
-    place for ever.
+    Where more workers are active than may hold trades at once, time slices go round among them: out of its
+    own a worker only closes, and once it is flat the place is free for whoever enters first. So nobody keeps
+    a place for ever.
 
     Args:
         active: Ids of all active workers, in an order that stays.
@@ -103,8 +103,8 @@ def may_add(worker_id: int, active: Sequence[int], *, places: int, now: datetime
     if len(active) <= places or worker_id not in active:
         return True
     groups = -(-len(active) // places)
-    turn = int(now.timestamp() // TURN_S) * GOLDEN % 1.0
-    return active.index(worker_id) // places == int(turn * groups)
+    place = int(now.timestamp() // TIME_SLICE_S) * GOLDEN % 1.0
+    return active.index(worker_id) // places == int(place * groups)
 
 
 def stage_of(subject: str, stages: Sequence[Stage], reached: Mapping[str, int]) -> Stage:

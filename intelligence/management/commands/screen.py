@@ -12,19 +12,17 @@ import sys
 from argparse import ArgumentParser
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
-from intelligence import backfill
 from intelligence.blacklisting import screen, tell
 from intelligence.candle_files import CandleFileError, History, between, list_files, read_histories
+from intelligence.completed import WhileItAnswers
 from intelligence.missed import measure_bars
 from trading import history
 from trading.domain.missed import Missed
-from trading.domain.ports import VenueError
 from trading.domain.values import to_text
 from trading.selectors.workers import list_subscriptions
 
@@ -51,7 +49,7 @@ class Command(BaseCommand):
             if candles is not None:
                 markets[symbol] = candles
         findings = screen(markets, now=now)
-        measured = measure_bars(_Candles(history.archive()), now=now)
+        measured = measure_bars(_Candles(), now=now)
         if options["json"]:
             rows = [{"symbol": bar.symbol, **_to_json(missed)} for bar, missed in measured]
             self.stdout.write(json.dumps({"barred": [asdict(each) for each in findings], "measured": rows}))
@@ -66,26 +64,14 @@ class Command(BaseCommand):
 class _Candles:
     """Candles of the archive, completed from the venue as long as it answers."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._is_away = False
+    def __init__(self) -> None:
+        self._complete = WhileItAnswers()
 
     def __call__(self, symbol: str, interval: str, since: datetime, until: datetime) -> History | None:
         """Give a stretch; None where there is none of it."""
-        if not self._is_away:
-            try:
-                backfill.fill_from_venue(
-                    self._folder,
-                    symbol,
-                    interval,
-                    begin_ms=int(since.timestamp() * 1000),
-                    end_ms=int(until.timestamp() * 1000),
-                    fetch=lambda name, length, at: history.fetch_page(name, length, since=at),
-                )
-            except VenueError:
-                self._is_away = True  # what is kept has to do; the next screening asks again
+        self._complete(symbol, interval, since=since, until=until)
         try:
-            files = list_files(self._folder)
+            files = list_files(history.archive())
             (found,) = read_histories(files, interval=interval, symbols=[symbol])
         except CandleFileError:
             return None

@@ -18,14 +18,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from intelligence import backfill, model_watch
+from intelligence import model_watch
 from intelligence.backtest import Market
 from intelligence.command_input import NOT_FINE, read_market
+from intelligence.completed import WhileItAnswers
 from intelligence.drift import Drift
 from intelligence.models import ModelVersion
 from intelligence.standing import list_newest
 from trading import history
-from trading.domain.ports import VenueError
 
 NICENESS = 15  # orders go first on the same processor
 
@@ -73,29 +73,14 @@ class _Candles:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._is_away = False
+        self._complete = WhileItAnswers()
 
     def __call__(self, symbols: list[str], interval: str, since: datetime, until: datetime) -> Market | None:
         """Give a stretch; None where there is none of it."""
         for symbol in symbols if self._folder is None else ():
-            self._complete(symbol, interval, since, until)
+            self._complete(symbol, interval, since=since, until=until)
         folder = self._folder or history.archive()
         try:
             return read_market(folder, interval=interval, symbols=symbols, since=since, until=until)
         except CommandError:
             return None
-
-    def _complete(self, symbol: str, interval: str, since: datetime, until: datetime) -> None:
-        if self._is_away:
-            return
-        try:
-            backfill.fill_from_venue(
-                history.archive(),
-                symbol,
-                interval,
-                begin_ms=int(since.timestamp() * 1000),
-                end_ms=int(until.timestamp() * 1000),
-                fetch=lambda name, length, at: history.fetch_page(name, length, since=at),
-            )
-        except VenueError:
-            self._is_away = True  # what is kept has to do; the next watch asks again

@@ -156,7 +156,7 @@ def test_one_worker_holds_trades_in_the_first_stage(scene: Scene) -> None:
     assert [trade.worker.name for trade in Trade.objects.all()] == ["older"]
 
 
-def test_out_of_its_turn_a_worker_leaves_the_place_to_the_others(scene: Scene) -> None:
+def test_out_of_its_time_slice_a_worker_leaves_the_place_to_the_others(scene: Scene) -> None:
     older = _small_worker(scene, "BTCUSDT", "older")
     younger = _small_worker(scene, "LTCUSDT", "younger")
     turn(scene)
@@ -166,8 +166,8 @@ def test_out_of_its_turn_a_worker_leaves_the_place_to_the_others(scene: Scene) -
     workers.change_config(older.pk, config, actor=OPERATOR, now=scene.clock())
     ids = [older.pk, younger.pk]
 
-    def at_turn(*, own: bool) -> str | None:
-        """Go on to the next minute in or out of the older one's turn, and say what became of its wish."""
+    def in_slice(*, own: bool) -> str | None:
+        """Go on to a minute in or out of the older one's time slice; give what became of its wish."""
         scene.clock.advance(60)
         while may_add(older.pk, ids, places=1, now=scene.clock()) is not own:
             scene.clock.advance(60)
@@ -175,9 +175,9 @@ def test_out_of_its_turn_a_worker_leaves_the_place_to_the_others(scene: Scene) -
         decisions = turn(scene, "ETHUSDT").decisions
         return {decision.symbol: decision.code for decision in decisions}.get("ETHUSDT")
 
-    assert at_turn(own=False) == "STAGE_WORKERS"
+    assert in_slice(own=False) == "STAGE_WORKERS"
     assert Trade.objects.count() == 1
-    assert at_turn(own=True) != "STAGE_WORKERS"
+    assert in_slice(own=True) != "STAGE_WORKERS"
     assert [trade.worker.name for trade in Trade.objects.all()] == ["older", "older"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.builders import NOON
 from trading.domain.rollout import (
     DEFAULT_STAGES,
-    TURN_S,
+    TIME_SLICE_S,
     Evidence,
     Stage,
     lacking,
@@ -68,12 +68,12 @@ def test_the_stages_are_those_of_the_deployment_guide() -> None:
     st.integers(0, 10**8),
     st.sampled_from([1, 60, 300, 900, 3600]),
 )
-def test_every_active_worker_has_its_turn_whatever_its_candles_and_never_more_than_there_are_places(
+def test_every_active_worker_has_its_time_slice_whatever_its_candles_and_never_more_than_there_are_places(
     active: list[int], places: int, number: int, interval_s: int
 ) -> None:
-    begin_s = number * TURN_S // interval_s * interval_s
+    begin_s = number * TIME_SLICE_S // interval_s * interval_s
     waited = dict.fromkeys(active, 0)
-    for each in range(10 * len(active) * max(TURN_S // interval_s, 1)):
+    for each in range(10 * len(active) * max(TIME_SLICE_S // interval_s, 1)):
         now = datetime.fromtimestamp(begin_s + each * interval_s, tz=UTC)
         adding = [worker for worker in active if may_add(worker, active, places=places, now=now)]
         assert len(adding) <= places
