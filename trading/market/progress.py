@@ -1,6 +1,6 @@
 """How far long work has come, for the operator's eyes: rows of a Redis hash that age and go away.
 
-Told by whoever works long (backfill, tuning, screening, rollback); read by trading.selectors.work. It is a
+Told by whoever works long (backfill, tuning, a back-test, rollback); read by trading.selectors.work. It is a
 hint: where Redis does not answer, the work goes on untold.
 """
 
