@@ -16,6 +16,7 @@ from trading.domain.risk import TradingState
 from trading.models import TradingControl
 from trading.selectors.leftovers import Left, what_is_left
 from trading.services import journal
+from trading.services.account_lock import lock_account
 from trading.services.context import Desk
 from trading.services.flatten import end_entries, flatten, open_trade_ids
 
@@ -33,11 +34,9 @@ class KillLevel(StrEnum):
 def set_trading_state(state: TradingState, *, actor: str, now: datetime, reason: str = "") -> TradingControl:
     """Set what the account may do; the same state again changes nothing."""
     with transaction.atomic():
-        control, created = TradingControl.objects.select_for_update().get_or_create(
-            pk=1, defaults={"state": state.value, "changed_at": now, "changed_by": actor, "reason": reason}
-        )
+        control = lock_account(now=now)
         before = control.state
-        if before == state.value and not created:
+        if before == state.value:
             return control
         control.state, control.changed_at = state.value, now
         control.changed_by, control.reason = actor, reason
@@ -83,11 +82,11 @@ def stop(level: KillLevel, *, actor: str, clock: Clock, reason: str = "") -> dat
     """
     reason = reason or f"kill {level}"
     with transaction.atomic():
-        TradingControl.objects.select_for_update().filter(pk=1).first()
-        now = clock()
+        control = lock_account(now=clock())
+        now = clock()  # the lock may have been waited for
         journal.write("account.kill", "account", actor=actor, now=now, after={"level": level}, reason=reason)
         if level is not KillLevel.ENTRIES:
             set_trading_state(TradingState.HALTED, actor=actor, now=now, reason=reason)
-        elif not TradingControl.objects.filter(pk=1, state=TradingState.HALTED.value).exists():
+        elif control.state != TradingState.HALTED.value:
             set_trading_state(TradingState.REDUCING, actor=actor, now=now, reason=reason)
     return now

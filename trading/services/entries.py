@@ -36,6 +36,7 @@ from trading.selectors.prepared import Prepared
 from trading.selectors.rollout import stage_limits
 from trading.selectors.symbol_risk import RiskBook
 from trading.selectors.trades import last_closed_at
+from trading.services.account_lock import lock_account
 from trading.services.context import Desk
 from trading.services.fee_purse import FeePurse, look_into_purse
 from trading.services.inserts import insert_all
@@ -201,15 +202,7 @@ def _lock_account(*, desk: Desk) -> TradingState:
     """Lock the account's control row and give its state; the first turn of all makes it."""
     for state in _STATE.rows():
         return TradingState(state)
-    control, _ = TradingControl.objects.select_for_update().get_or_create(
-        pk=1,
-        defaults={
-            "state": TradingState.ACTIVE.value,
-            "changed_at": desk.clock(),
-            "changed_by": "first start",
-        },
-    )
-    return TradingState(control.state)
+    return TradingState(lock_account(now=desk.clock()).state)
 
 
 def _read_books(

@@ -10,11 +10,12 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from trading.domain.risk import AccountLimits, TradingState
+from trading.domain.risk import AccountLimits
 from trading.domain.values import to_text
-from trading.models import AccountLimit, InstrumentRow, TradingControl
+from trading.models import AccountLimit, InstrumentRow
 from trading.selectors.limits import LOSS_REACHED, DayLoss, day_losses, limit_subject, to_limits
 from trading.services import journal
+from trading.services.account_lock import lock_account
 
 FIELDS = ("max_exposure", "max_symbol_exposure", "max_daily_loss")
 LARGEST = Decimal(1_000_000_000_000)
@@ -107,10 +108,7 @@ def watch_daily_loss(*, now: datetime) -> list[str]:
         return []
     with transaction.atomic():
         # The account's lock, so that two watchdogs or a turn write one row.
-        TradingControl.objects.select_for_update().get_or_create(
-            pk=1,
-            defaults={"state": TradingState.ACTIVE.value, "changed_at": now, "changed_by": "first start"},
-        )
+        lock_account(now=now)
         return note_daily_loss(limits, day_losses(limits, now=now), now=now)
 
 

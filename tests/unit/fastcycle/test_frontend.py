@@ -86,7 +86,10 @@ def test_what_the_lock_names_is_fetched_once_and_stays_in_its_folder(
     assert not list(tmp_path.parent.rglob("escaped"))
 
 
-@pytest.mark.parametrize(("content", "name"), [(b"other", "charts"), (Registry.archive, "gone")])
+# Named, for an archive holds the second it was made in, and each of xdist's workers makes its own.
+@pytest.mark.parametrize(
+    ("content", "name"), [(b"other", "charts"), (Registry.archive, "gone")], ids=["another file", "away"]
+)
 def test_what_is_wrong_or_away_is_told_in_one_line_and_not_kept(
     registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, name: str
 ) -> None:

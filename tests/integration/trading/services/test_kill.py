@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from tests.support.trading import OPERATOR, a_worker, always, assert_ledger_agre
 from trading.domain.risk import TradingState
 from trading.models import InstrumentRow, JournalEntry, Order, Trade, TradingControl
 from trading.services import cycle, upkeep, workers
+from trading.services.account_lock import lock_account
 from trading.services.control import KillLevel, Left, kill, set_trading_state, stop
 from trading.services.entries import record_entries
 from trading.services.submit import send
@@ -215,28 +216,29 @@ def test_a_lower_level_never_loosens_what_a_higher_one_stopped(scene: Scene) -> 
     assert pull(scene, KillLevel.ENTRIES).trading_state == "REDUCING"
 
 
-def test_the_moment_of_a_kill_is_not_before_the_turn_that_it_waits_for(scene: Scene) -> None:
-    set_trading_state(TradingState.ACTIVE, actor=OPERATOR, now=scene.clock())
-    is_asked = threading.Event()
-
-    def clock() -> datetime:
-        is_asked.set()
-        return scene.clock()
+@pytest.mark.parametrize("is_first", [False, True], ids=["later", "in the first turn of all"])
+def test_the_moment_of_a_kill_is_not_before_the_turn_that_it_waits_for(
+    scene: Scene, *, is_first: bool
+) -> None:
+    TradingControl.objects.all().delete()
+    if not is_first:
+        set_trading_state(TradingState.ACTIVE, actor=OPERATOR, now=scene.clock())
 
     def pull_apart() -> datetime:
         try:
-            return stop(KillLevel.CANCEL, actor=OPERATOR, clock=clock)
+            return stop(KillLevel.CANCEL, actor=OPERATOR, clock=scene.clock)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as hand:
         with transaction.atomic():
-            TradingControl.objects.select_for_update().get()
+            lock_account(now=scene.clock())
             pulled = hand.submit(pull_apart)
-            assert not is_asked.wait(0.3)
+            pulled_while_locked = wait([pulled], timeout=0.3).done
             scene.clock.advance(1.0)
         at = pulled.result(10)
 
+    assert not pulled_while_locked
     assert at == scene.clock() == TradingControl.objects.get().changed_at
 
 
