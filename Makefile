@@ -21,6 +21,7 @@ $(VENV)/.stamp-python:
 $(VENV)/.stamp-run: requirements.txt $(VENV)/.stamp-python
 	@echo "fast-cycle: installing into $(VENV), about a minute, once"
 	@$(PIP) install --require-hashes -r requirements.txt
+	@$(BIN)/python -m lean
 	@touch $@
 
 $(VENV)/.stamp-dev: requirements-dev.txt $(VENV)/.stamp-run

@@ -6,6 +6,11 @@ from __future__ import annotations
 import os
 import sys
 
+from lean import become_lean, is_long_lived
+
+if __name__ == "__main__" and is_long_lived(sys.argv):
+    become_lean(*sys.argv)  # before anything large is imported for nothing
+
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from trading.management.supervisor import first_start, home, roles, starters
+from trading.management.supervisor.pages import give_back_library_pages
 from trading.management.supervisor.redis_server import NoRedisServer
 from trading.management.supervisor.supervisor import StartFailed, StopRequested, Supervisor
 from trading.paper.config import ConfigError, parse_arguments
@@ -122,6 +123,7 @@ class Plan:
         supervisor.wait_for_end(preparing, what="preparing the database")
         beginning = supervisor.fork_once(lambda: starters.begin_trading(say), name="starters")
         supervisor.wait_for_end(beginning, what="the first look at the venue")
+        give_back_library_pages()
         gc.collect()
         gc.freeze()  # what exists now stays shared: a collection in a child touches none of it
         for role in (*self._forked, roles.analyst_role()):

@@ -1,0 +1,48 @@
+"""Runs the long-lived processes in an interpreter that carries no docstrings.
+
+`manage.py` calls it before it imports anything, so it stands in no package. Docstrings and the columns of source
+positions are a twentieth of what the stack holds (decision 14). Modules compiled like that are kept in a
+folder beside the packages. `python -m lean`, which `make` calls after an installation, fills it, for compiling
+takes memory too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+BYTECODE = Path(sys.prefix) / "bytecode"
+LEAN = ("-OO", "-X", "no_debug_ranges", "-X", f"pycache_prefix={BYTECODE}")
+LEAN_LEVEL = 2
+
+
+def is_long_lived(arguments: Sequence[str]) -> bool:
+    """Say whether this command line starts a process that stays: the stack, or one part of it."""
+    command = arguments[1] if len(arguments) > 1 else ""
+    return command == "up" or command.startswith("run_")
+
+
+def become_lean(*arguments: str) -> None:
+    """Start Python again with these arguments, without docstrings, in this process; return if it is so."""
+    if sys.flags.optimize < LEAN_LEVEL:
+        os.execv(sys.executable, [sys.executable, *LEAN, *arguments])  # noqa: S606 -- ourselves
+    # PYTHONDONTWRITEBYTECODE keeps folders of sources clean; nothing is written into them here.
+    sys.dont_write_bytecode = False
+
+
+def main() -> None:
+    """Import what the stack will import, so that it is compiled; the operator's folder is not touched."""
+    become_lean("-m", "lean")
+    tempfile = importlib.import_module("tempfile")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"FASTCYCLE_HOME": folder, "DJANGO_SETTINGS_MODULE": "fastcycle.settings"}
+        importlib.import_module("django").setup()
+        importlib.import_module("trading.management.commands.run_web")
+        importlib.import_module("trading.management.supervisor.roles").preload()
+
+
+if __name__ == "__main__":
+    main()
