@@ -1,9 +1,9 @@
 """Runs the long-lived processes in an interpreter that carries no docstrings.
 
-`manage.py` calls it before it imports anything, so it stands in no package. Docstrings and the columns of source
-positions are a twentieth of what the stack holds (decision 14). Modules compiled like that are kept in a
-folder beside the packages. `python -m lean`, which `make` calls after an installation, fills it, for compiling
-takes memory too.
+`manage.py` calls it before it imports anything, so it stands in no package. Docstrings and the columns of
+source positions are a twentieth of what the stack holds (decision 14). Modules compiled like that are kept
+in a folder beside the packages. `python -m lean`, which `make` calls after an installation, fills it, for
+compiling takes memory too.
 """
 
 from __future__ import annotations
