@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "fastcycle.early_paint.EarlyPaintMiddleware",
 ]
 ROOT_URLCONF = "fastcycle.urls"
 ASGI_APPLICATION = "fastcycle.asgi.application"

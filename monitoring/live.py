@@ -44,7 +44,7 @@ def read(*, now: datetime) -> live.LiveReading | None:
         return None
 
 
-def read_why_not(worker_ids: list[int], *, shown: int = live.DECISIONS_SHOWN) -> dict[int, live.WhyNot]:
+def read_why_not(worker_ids: list[int], *, shown: int) -> dict[int, live.WhyNot]:
     """Give why each worker did not trade; empty when nobody can say."""
     try:
         return live.read_why_not(get_client(), worker_ids, shown=shown)

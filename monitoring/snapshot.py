@@ -24,6 +24,8 @@ from trading.selectors.live import LiveReading, StreamStatus, WhyNot
 CLOSED_TRADES = 30
 ORDERS = 30
 ALERTS = 12
+# Of a worker's newest decisions; all of them are on the page that asks why.
+DECISIONS_SHOWN = 1
 JOURNAL_ROWS = 30
 # The sum reads every trade (34 ms with 100,000 of them), and each open page asks every second.
 TOTAL_KEPT = timedelta(seconds=10)
@@ -131,7 +133,7 @@ def build_live(*, now: datetime, reading: LiveReading | None, with_prices: bool 
         api=asdict(reading.api) if reading else {},
         cache=cache_figures(reading, inputs.house),
         processes=[asdict(process) for process in reading.processes] if reading else [],
-        why_not=live.read_why_not(worker_ids) if reading else {},
+        why_not=live.read_why_not(worker_ids, shown=DECISIONS_SHOWN) if reading else {},
         unprotected_s_total=_unprotected_total(now=now),
         limits=limits.limit_figures(now=now, bids=bids_of(reading)),
         holdings=account.list_holdings(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -120,8 +120,8 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Take in what other trades come to."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
     def win_rate(self) -> float | None:
@@ -169,6 +169,9 @@ class Tally:
         return max(spread, 0.0) / (self.measured - 1)
 
 
+_SUMS = tuple(each.name for each in fields(Tally))
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A mean with the range in which the true one lies, with 95 % confidence, by the normal distribution."""
@@ -214,12 +217,14 @@ def _estimate(mean: float, squared_error: float) -> Estimate:
 Key = tuple[str, int | None, Cut, str]
 
 
-def cut(trades: Iterable[Ended]) -> dict[Key, Tally]:
+def cut(trades: Iterable[Ended], *, wanted: Callable[[Key], bool] = lambda key: True) -> dict[Key, Tally]:
     """Cut trades in every way: by quote asset, by worker (None = all workers), by Cut and its key."""
     found: dict[Key, Tally] = {}
     for trade in trades:
-        for key in _keys(trade):
-            found.setdefault(key, Tally()).count(trade)
+        alone = Tally()
+        alone.count(trade)
+        for key in filter(wanted, _keys(trade)):
+            found.setdefault(key, Tally()).add(alone)
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 
-from trading.domain.slices import Cut, Ended, Tally, cut
+from trading.domain.slices import Cut, Ended, Key, Tally, cut
 from trading.domain.trades import TradeState
 from trading.domain.values import PLACES, ZERO
 from trading.models import SliceFigures, Trade, Worker, WorkerVersion
@@ -135,7 +135,12 @@ def read_figures(scope: Scope, recent: Recent) -> Figures:
         is_worker = row["cut"] == Cut.ALL.value
         kept, key = (figures.workers, row["worker_id"]) if is_worker else (figures.versions, int(row["key"]))
         kept[key] = _tally(row)
-    newer = cut(trade for trade in recent.trades if everyone.has(trade))
+
+    def is_shown(key: Key) -> bool:
+        _, worker_id, by, _ = key
+        return worker_id == scope.worker_id or by in (Cut.ALL, Cut.VERSION)
+
+    newer = cut((trade for trade in recent.trades if everyone.has(trade)), wanted=is_shown)
     for (_, worker_id, by, key), tally in newer.items():
         if worker_id == scope.worker_id and by is not Cut.ALL:
             figures.slices.setdefault((by, key), Tally()).add(tally)

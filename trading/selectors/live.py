@@ -25,7 +25,6 @@ USER_STREAM_KEY = "fc:user_stream"
 PROCESS_PREFIX = "fc:process:"
 CACHE_HITS_KEY = "fc:cache:hits"
 CACHE_MISSES_KEY = "fc:cache:misses"
-DECISIONS_SHOWN = 10
 SEQUENCE_KEY = "fc:event_seq"
 # Every role that `manage.py up` starts and that reports its heartbeat; the venue and Redis have none.
 PROCESS_NAMES = ("web", "feed", "executions", "trader", "analyst", "beat")
@@ -165,9 +164,7 @@ def read_live(client: redis.Redis, *, now: datetime) -> LiveReading:
     )
 
 
-def read_why_not(
-    client: redis.Redis, worker_ids: Sequence[int], *, shown: int = DECISIONS_SHOWN
-) -> dict[int, WhyNot]:
+def read_why_not(client: redis.Redis, worker_ids: Sequence[int], *, shown: int) -> dict[int, WhyNot]:
     """Give counts and the `shown` newest decisions of each worker. Raises redis.RedisError."""
     if not worker_ids:
         return {}

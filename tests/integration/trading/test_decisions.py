@@ -29,7 +29,7 @@ def test_what_a_squad_has_in_common_is_told_of_each_worker(redis_client: redis.R
         arrived_ms=7,
     )
 
-    found = read_why_not(redis_client, [1, 3, 4])
+    found = read_why_not(redis_client, [1, 3, 4], shown=10)
 
     assert found[1] == found[3]
     assert found[1]["counts"] == {"DIP_TOO_SHALLOW": 1, "SYMBOL_BUSY": 1}
@@ -45,7 +45,7 @@ def test_a_workers_own_outcome_stands_before_its_squads(redis_client: redis.Redi
         arrived_ms=7,
     )
 
-    found = read_why_not(redis_client, SQUAD)
+    found = read_why_not(redis_client, SQUAD, shown=10)
 
     assert [each["trade_id"] for each in found[1]["decisions"]] == [9]
     assert [found[each]["counts"] for each in SQUAD] == [{"ENTRY": 1}, {"SYMBOL_BUSY": 1}, {"SYMBOL_BUSY": 1}]
@@ -55,7 +55,7 @@ def test_a_later_common_decision_replaces_an_own_one(redis_client: redis.Redis) 
     keep_decisions(redis_client, [decided("ENTRY", 1), decided("SYMBOL_BUSY", 2, 3)], arrived_ms=7)
     keep_decisions(redis_client, [decided("TREND_FALLING", at=NOON + timedelta(minutes=1))], arrived_ms=8)
 
-    found = read_why_not(redis_client, SQUAD)
+    found = read_why_not(redis_client, SQUAD, shown=10)
 
     assert all([each["code"] for each in found[one]["decisions"]] == ["TREND_FALLING"] for one in SQUAD)
     assert found[1]["counts"] == {"ENTRY": 1, "TREND_FALLING": 1}

@@ -17,6 +17,8 @@ from twisted.internet import task
 from trading.management.supervisor.heartbeat import Heartbeat
 
 TOUCH_EVERY_S = 1.0
+# It binds what is sent too: a snapshot of a thousand workers takes two megabytes.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
 class Command(BaseCommand):
@@ -45,8 +47,8 @@ class Command(BaseCommand):
             server_name="fast-cycle",
             # Who really asks, for the login's count of wrong passwords; only a proxy may say so.
             proxy_forwarded_address_header="X-Forwarded-For" if settings.BEHIND_TLS else None,
-            websocket_max_message_size=64 * 1024,
-            websocket_max_frame_size=64 * 1024,
+            websocket_max_message_size=MAX_MESSAGE_BYTES,
+            websocket_max_frame_size=MAX_MESSAGE_BYTES,
             application_close_timeout=2,
             verbosity=0,
         )
