@@ -4,8 +4,9 @@ Called by services.workers (writing), services.cycle (reading) and the admin for
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -125,3 +126,14 @@ def _check_strategy(config: WorkerConfig) -> dict[str, float]:
         return clean_parameters(spec, dict(config.parameters))
     except ValueError as error:
         raise InvalidConfiguration("parameters", str(error)) from None
+
+
+def rank_workers(worker_ids: Collection[int], opened: datetime, interval: str) -> dict[int, int]:
+    """Give who goes first (0) where several workers want one symbol in one batch of candles.
+
+    By age, and whoever comes first moves on by one at each candle: of two workers with equal settings the
+    younger would never trade otherwise.
+    """
+    ordered = sorted(worker_ids)
+    first = int(opened.timestamp()) // INTERVAL_S[interval] % max(len(ordered), 1)
+    return {worker_id: (place - first) % len(ordered) for place, worker_id in enumerate(ordered)}

@@ -26,6 +26,7 @@ from trading.domain.instrument import ProtectionMode
 from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.risk import Denial, DenialCode
 from trading.domain.risk_score import tell_risk
+from trading.domain.workers import rank_workers
 from trading.models import Trade, Worker
 from trading.selectors.symbol_risk import RiskBook
 from trading.selectors.trades import busy_symbols
@@ -136,9 +137,9 @@ def _decide(
                 wishes += [Wish(squad, post, by_symbol[symbol], answer) for post in squad.posts]
             else:
                 turn.decisions.append(_decision(squad, symbol, opened, answer))
-    # The older worker goes first where two want one symbol in one batch.
     places = {symbol: place for place, symbol in enumerate(by_symbol)}
-    wishes.sort(key=lambda wish: (places[wish.candle.symbol], wish.post.worker.id))
+    ranks = rank_workers({wish.post.worker.id for wish in wishes}, opened, interval)
+    wishes.sort(key=lambda wish: (places[wish.candle.symbol], ranks[wish.post.worker.id]))
     return wishes
 
 

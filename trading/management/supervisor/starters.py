@@ -28,7 +28,8 @@ LIMITS: Mapping[str, Any] = {
     "max_open_trades": 6,
     "take_profit_bps": 30,
     "stop_loss_bps": 40,
-    "max_hold_s": 60,
+    # A time slice of the first stage: whoever comes next finds its one place free soon.
+    "max_hold_s": 20,
     "cooldown_s": 5,
     "max_spread_bps": 10,
     "max_slippage_bps": 10,

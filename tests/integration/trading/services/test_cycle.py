@@ -78,14 +78,19 @@ def test_the_same_batch_opens_no_second_trade_after_the_first_was_closed(scene: 
     assert [decision.code for decision in second.decisions] == ["SYMBOL_BUSY"]
 
 
-def test_two_workers_that_want_one_symbol_get_one_trade_the_older_first(scene: Scene) -> None:
-    older = a_worker(scene, name="older")
+def test_two_workers_that_want_one_symbol_get_one_trade_and_take_turns(scene: Scene) -> None:
+    a_worker(scene, name="older")
     a_worker(scene, name="younger")
 
-    result = turn(scene)
+    results = [turn(scene)]
+    Trade.objects.update(state="CLOSED")
+    scene.clock.advance(60)
+    scene.quote("BTCUSDT", "100.00", "100.01")
+    results.append(turn(scene))
 
-    assert Trade.objects.get().worker == older
-    assert sorted(decision.code for decision in result.decisions) == ["ENTRY", "SYMBOL_BUSY"]
+    assert {trade.worker.name for trade in Trade.objects.all()} == {"older", "younger"}
+    for result in results:
+        assert sorted(decision.code for decision in result.decisions) == ["ENTRY", "SYMBOL_BUSY"]
 
 
 def test_a_symbol_that_was_taken_behind_our_back_is_busy_at_the_second_look(
