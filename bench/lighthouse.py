@@ -15,8 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.stack import Stack, running
-from bench.visitor import cookie_header, log_in
+from playwright.sync_api import sync_playwright
+
+from bench.stack import Stack, free_port, running
+from bench.visitor import log_in
 from tests.support.browser import FLAGS, find_chromium
 
 VERSION = "13.5.0"
@@ -39,10 +41,8 @@ def measure() -> dict[str, Any]:
     if chromium is None:
         raise SystemExit("lighthouse needs Chromium on this machine")
     with running("--seed", "7") as stack, tempfile.TemporaryDirectory(prefix="fc-lighthouse-") as folder:
-        headers = Path(folder) / "headers.json"
-        headers.write_text(json.dumps({"Cookie": cookie_header(log_in(stack))}), encoding="utf-8")
         pages = {
-            name: _middle([_run(program, chromium, stack, path, headers) for _ in range(ROUNDS)])
+            name: _middle([_run(program, chromium, stack, path, Path(folder)) for _ in range(ROUNDS)])
             for name, path in PAGES.items()
         }
     return {"pages": pages, "bar": BAR, "load_1m": os.getloadavg()[0]}
@@ -56,20 +56,27 @@ def _program() -> list[str]:
     raise SystemExit("lighthouse needs Node with lighthouse, or npx, on the path")
 
 
-def _run(program: list[str], chromium: str, stack: Stack, path: str, headers: Path) -> dict[str, float]:
-    report = headers.with_name("report.json")
+def _run(program: list[str], chromium: str, stack: Stack, path: str, folder: Path) -> dict[str, float]:
+    """Let Lighthouse look with a new browser in which the operator is logged in, the WebSocket's too."""
+    report, site, port = folder / "report.json", f"http://127.0.0.1:{stack.port}", free_port()
+    cookies: list[Any] = [
+        {"name": each.name, "value": each.value, "url": site} for each in log_in(stack).cookies
+    ]
     command = [
-        *program, f"http://127.0.0.1:{stack.port}{path}", "--quiet", "--output=json",
-        f"--output-path={report}",
-        f"--only-categories={','.join(MARKS)}", f"--extra-headers={headers}",
-        f"--chrome-flags=--headless=new {' '.join(FLAGS)}",
+        *program, f"{site}{path}", "--quiet", "--output=json", f"--output-path={report}",
+        f"--only-categories={','.join(MARKS)}", f"--port={port}", "--disable-storage-reset",
     ]  # fmt: skip
-    environment = {**os.environ, "CHROME_PATH": chromium}
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=LIMIT_S, check=False)
+    with tempfile.TemporaryDirectory(dir=folder) as profile, sync_playwright() as playwright:
+        browser = playwright.chromium.launch_persistent_context(
+            profile, executable_path=chromium, args=[*FLAGS, f"--remote-debugging-port={port}"]
+        )
+        browser.add_cookies(cookies)
+        done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
+        browser.close()
     if done.returncode:
         raise SystemExit(f"lighthouse: {done.stderr.decode()[-500:]}")
     said = json.loads(report.read_text(encoding="utf-8"))
-    if said["finalDisplayedUrl"].endswith("/login/"):
+    if "/login/" in said["finalDisplayedUrl"]:
         raise SystemExit("lighthouse was sent to the login")
     marks = {name: 100 * said["categories"][name]["score"] for name in MARKS}
     return marks | {name: said["audits"][name]["numericValue"] for name in SHOWN}
