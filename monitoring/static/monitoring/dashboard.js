@@ -78,6 +78,7 @@ function draw() {
   const jobs = new Set([...dirty].flatMap((name) => DRAW[name]));
   dirty.clear();
   /* Before the first snapshot nothing is known, and "nothing is held" would be a lie. */
+  if (state.control) byId("page").classList.add("known");
   jobs.forEach((job) => { if (state.control || job === drawBar) job(); });
   if (state.control && status === "live") goToNamed();
 }
