@@ -1,8 +1,8 @@
 """Lets the admin's pages paint before their scripts have run.
 
 The theme and Django put a dozen scripts into the head, which the browser must fetch and run before it shows
-anything. Here all of them are told to wait for the end of the page, in the order that they had; what the
-theme itself defers (Alpine) still comes last.
+anything. Here all of them are told to wait for the end of the page, in the order that they had; what
+waits by itself (modules, and Alpine) still comes last.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 # It chooses light or dark, and must have done so before the first paint.
 RUNS_AT_ONCE = b"/static/monitoring/admin.js"
-SCRIPT = re.compile(rb'<script (?P<attributes>[^>]*\bsrc="(?P<source>[^"]+)"[^>]*)></script>')
+SCRIPT = re.compile(rb'<script\s(?P<attributes>[^>]*\bsrc="(?P<source>[^"]+)"[^>]*)>\s*</script>')
 END = b"</body>"
 
 
@@ -39,9 +39,9 @@ def put_off_scripts(page: bytes) -> bytes:
 
     def put_off(found: re.Match[bytes]) -> bytes:
         words = found["attributes"].split()
-        if found["source"] == RUNS_AT_ONCE or b"async" in words or b'type="module"' in words:
+        if found["source"] == RUNS_AT_ONCE or b"async" in words:
             return found[0]
-        if b"defer" in words:
+        if b"defer" in words or b'type="module"' in words:
             last.append(found[0])
             return b""
         return b"<script defer " + found["attributes"] + b"></script>"

@@ -14,7 +14,9 @@ PAGE = b"""<html><head>
 <script src="/static/monitoring/admin.js"></script>
 <script src="/a/preview.js" type="module"></script>
 </head><body>
-<script id="constants" src="/a/form.js" data-model="worker"></script>
+<script id="constants"
+    src="/a/form.js" data-model="worker">
+</script>
 <script type="application/json">{"html": "<script>"}</script>
 </body></html>
 """
@@ -31,12 +33,12 @@ def order(page: bytes) -> list[str]:
 
 def test_scripts_run_in_their_old_order_and_only_one_of_them_before_the_page() -> None:
     assert order(PAGE) == ["jquery", "admin", "form", "alpine", "preview"]
-    assert order(put_off_scripts(PAGE)) == ["admin", "jquery", "preview", "form", "alpine"]
+    assert order(put_off_scripts(PAGE)) == ["admin", "jquery", "form", "alpine", "preview"]
 
 
 def test_what_a_tag_carries_stays() -> None:
     page = put_off_scripts(PAGE)
-    assert b'<script defer id="constants" src="/a/form.js" data-model="worker"></script>' in page
+    assert b'<script defer id="constants"\n    src="/a/form.js" data-model="worker"></script>' in page
     assert b'<script type="application/json">{"html": "<script>"}</script>' in page
 
 
