@@ -282,6 +282,63 @@ def _seen_outside(run: Result) -> str:
     )
 
 
+def _surface(result: Result) -> str:
+    pages = [
+        (name, _ms(each["lcp_ms"]), _ms(each["worst_lcp_ms"]), f"{_number(each['transferred_kib'])} KiB")
+        for name, each in result["pages"].items()
+    ]
+    prices = result["prices"]
+    said = (
+        f"A price, from the feed to the frame that shows it: p50 {_ms(prices['p50_ms'])}, p99 "
+        f"{_ms(prices['p99_ms'])} ({prices['symbols']} symbols, {_number(prices['painted_a_second'])} "
+        f"painted a second); main thread busy {prices['main_thread_busy']:.0%}. {_load(result)}"
+    )
+    head = (f"{result['stored_trades']:,} trades stored", "largest paint", "worst of three", "transferred")
+    return f"{_rows(head, pages)}\n\n{said}"
+
+
+def _onlookers(result: Result) -> str:
+    kinds = (("alone", result["alone"]), (f"{result['dashboards']} dashboards", result["watched"]))
+    rows = [(name, str(each["entries"]), _ms(each["p50_ms"]), _ms(each["p99_ms"])) for name, each in kinds]
+    ratio, web, messages = result["ratio"], result["web_mib"], result["messages"]
+    rows.append(("ratio", "", f"{ratio['p50_ms']:.2f} ×", f"{ratio['p99_ms']:.2f} ×"))
+    said = (
+        f"{_number(result['minutes'])} minutes; each page got {_number(result['kib_a_second'])} KiB a second "
+        f"in {messages['of_a_page']:,.0f} messages, one that never answers {messages['asleep']} in all; web "
+        f"{web['first']:.0f} MiB at first, at most {web['most']:.0f}. {_load(result)}"
+    )
+    return f"{_rows(('frame → order bytes', 'entries', 'p50', 'p99'), rows)}\n\n{said}"
+
+
+def _lighthouse(result: Result) -> str:
+    names = list(next(iter(result["pages"].values())))
+    rows = [(page, *(_number(each[name]) for name in names)) for page, each in result["pages"].items()]
+    return f"{_rows(('', *(name.replace('-', ' ') for name in names)), rows)}\n\n{_load(result)}"
+
+
+def _exporting(result: Result) -> str:
+    waits = result["others_wait_ms"]
+    rows = [
+        (f"{result['rows']:,} trades as CSV through the admin", f"{_number(result['seconds'])} s"),
+        ("memory that it adds to web, at most", f"{_number(result['extra_mib'])} MiB"),
+        ("another page meanwhile: p50 / longest", f"{_ms(waits['p50'])} / {_ms(waits['most'])}"),
+        (
+            "imported elsewhere and exported again",
+            "same bytes" if result["same_elsewhere"] else "other bytes",
+        ),
+        ("there and back", f"{_number(result['there_and_back_s'])} s"),
+    ]
+    return f"{_rows(('figure', 'value'), rows)}\n\n{_load(result)}"
+
+
+def _newcomer(result: Result) -> str:
+    rows = [
+        (step, f"after {seconds:.1f} s" if seconds is not None else "not in three minutes")
+        for step, seconds in result["steps_s"].items()
+    ]
+    return f"{_rows(('step', 'since the start'), rows)}\n\n{_load(result)}"
+
+
 def _plain(result: Result) -> str:
     return _rows(("figure", "value"), [(name, value) for name, value in _flat(result) if name not in ABOUT])
 
@@ -316,4 +373,9 @@ _TABLES: Mapping[str, Callable[[Result], str]] = {
     "stream_load": _stream_load,
     "stream_uptime": _stream_uptime,
     "acceptance": _acceptance,
+    "surface": _surface,
+    "onlookers": _onlookers,
+    "lighthouse": _lighthouse,
+    "exporting": _exporting,
+    "newcomer": _newcomer,
 }
