@@ -44,7 +44,7 @@ new PerformanceObserver((list) => { window.largest = list.getEntries().at(-1).st
 """
 WATCH_PRICES = """
 window.ages = [];
-const arrived = new Map();
+const arrived = new Map(), known = new Map();
 const Real = window.WebSocket;
 window.WebSocket = class extends Real {
   constructor(...given) {
@@ -52,7 +52,11 @@ window.WebSocket = class extends Real {
     this.addEventListener("message", (message) => {
       const { type, data } = JSON.parse(message.data);
       if (type !== "prices") return;
-      for (const [symbol, , , ms] of data) if (!arrived.has(symbol)) arrived.set(symbol, ms);
+      for (const [symbol, bid, ask, ms] of data) {
+        if (known.get(symbol) === `${bid} ${ask}`) continue; // what is shown already is not painted again
+        known.set(symbol, `${bid} ${ask}`);
+        if (!arrived.has(symbol)) arrived.set(symbol, ms);
+      }
     });
   }
 };
