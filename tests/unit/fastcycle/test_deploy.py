@@ -70,7 +70,7 @@ def test_the_image_holds_every_application() -> None:
     copied = set(re.findall(r"^COPY (\S+) \S+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
     kept = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
 
-    for name in ("fastcycle", "trading", "monitoring", "intelligence", "templates", "manage.py"):
+    for name in ("fastcycle", "trading", "monitoring", "intelligence", "templates", "manage.py", "lean.py"):
         assert name in copied
         assert name in kept
 
