@@ -8,6 +8,7 @@ nothing more until it does, and a snapshot then: nothing is kept for it. Acts go
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -112,9 +113,11 @@ class DashboardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # comes 
             if not await database_sync_to_async(_may_look)(self.scope):
                 await self.close(NOT_LOGGED_IN)
                 return
-        try:
-            await asyncio.wait_for(self._asked.wait(), LIVE_EVERY_S)
-        except TimeoutError:
+        # Not wait_for: in Python 3.11 it can lose a word to end that comes with what it waits for.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIVE_EVERY_S):
+                await self._asked.wait()
+        if not self._asked.is_set():
             if self._unanswered <= UNANSWERED:
                 self._unanswered += 1
                 await self.send(text_data=await _lives.read())
