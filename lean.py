@@ -17,6 +17,13 @@ from pathlib import Path
 BYTECODE = Path(sys.prefix) / "bytecode"
 LEAN = ("-OO", "-X", "no_debug_ranges", "-X", f"pycache_prefix={BYTECODE}")
 LEAN_LEVEL = 2
+# What single processes load when they need it: the site's server, and what learning stands on.
+LOADED_LATER = (
+    "trading.management.commands.run_web",
+    "intelligence.meta_model",
+    "intelligence.trade_kernel",
+    "intelligence.candle_files",
+)
 
 
 def is_long_lived(arguments: Sequence[str]) -> bool:
@@ -38,10 +45,18 @@ def main() -> None:
     become_lean("-m", "lean")
     tempfile = importlib.import_module("tempfile")
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"FASTCYCLE_HOME": folder, "DJANGO_SETTINGS_MODULE": "fastcycle.settings"}
+        # No setting of the operator's: it would be judged here, before anything was to start.
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+        os.environ.clear()
+        os.environ |= kept | {
+            "FASTCYCLE_HOME": folder,
+            "FASTCYCLE_ENV_FILE": os.devnull,
+            "DJANGO_SETTINGS_MODULE": "fastcycle.settings",
+        }
         importlib.import_module("django").setup()
-        importlib.import_module("trading.management.commands.run_web")
         importlib.import_module("trading.management.supervisor.roles").preload()
+        for module in LOADED_LATER:
+            importlib.import_module(module)
 
 
 if __name__ == "__main__":

@@ -125,9 +125,7 @@ def _measure(fault: Fault, stack: Stack, receiver: Receiver) -> Outcome:
     with fault.strike(stack):
         # A strike that has to prepare something (a reconcile, say) returns when the fault is there.
         began_s = time.time() if fault.code in PREPARED else called_s
-        wait_s = began_s + fault.begins_s + LISTEN_S
-        while time.time() < wait_s:
-            time.sleep(0.05)
+        time.sleep(max(began_s + fault.begins_s + LISTEN_S - time.time(), 0.0))
     time.sleep(AFTER_S)
     receipts = [each for each in receiver.receipts[heard:] if each.body["title"].startswith(RAISED)]
     titles = [receipt.body["title"] for receipt in receipts]

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-# It chooses light or dark, and must have done so before the first paint.
-RUNS_AT_ONCE = b"/static/monitoring/admin.js"
+# Ours chooses light or dark, and must have done so before the first paint.
+RUN_AT_ONCE = frozenset(source.encode() for source in settings.UNFOLD["SCRIPTS"])
 SCRIPT = re.compile(rb'<script\s(?P<attributes>[^>]*\bsrc="(?P<source>[^"]+)"[^>]*)>\s*</script>')
 END = b"</body>"
 
@@ -39,7 +40,7 @@ def put_off_scripts(page: bytes) -> bytes:
 
     def put_off(found: re.Match[bytes]) -> bytes:
         words = found["attributes"].split()
-        if found["source"] == RUNS_AT_ONCE or b"async" in words:
+        if found["source"] in RUN_AT_ONCE or b"async" in words:
             return found[0]
         if b"defer" in words or b'type="module"' in words:
             last.append(found[0])

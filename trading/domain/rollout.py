@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from trading.domain.workers import whose_turn
+
 INSTALLATION = "installation"
 TIME_SLICE_S = 20
-# Time slices step round by this part of a circle, so that they keep in step with no candle: a worker that
-# decides every five minutes must not find the same slice each time.
-GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +102,7 @@ def may_add(worker_id: int, active: Sequence[int], *, places: int, now: datetime
     if len(active) <= places or worker_id not in active:
         return True
     groups = -(-len(active) // places)
-    place = int(now.timestamp() // TIME_SLICE_S) * GOLDEN % 1.0
-    return active.index(worker_id) // places == int(place * groups)
+    return active.index(worker_id) // places == whose_turn(int(now.timestamp() // TIME_SLICE_S), groups)
 
 
 def stage_of(subject: str, stages: Sequence[Stage], reached: Mapping[str, int]) -> Stage:

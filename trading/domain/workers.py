@@ -15,6 +15,9 @@ from trading.domain.risk_score import NO_RISK_LIMIT
 from trading.domain.strategy import clean_parameters, get_strategy
 from trading.domain.universe import Universe
 
+# Turns step round by this part of a circle.
+GOLDEN = (5**0.5 - 1) / 2
+
 
 class WorkerState(StrEnum):
     """What a worker may do."""
@@ -128,12 +131,20 @@ def _check_strategy(config: WorkerConfig) -> dict[str, float]:
         raise InvalidConfiguration("parameters", str(error)) from None
 
 
+def whose_turn(step: int, count: int) -> int:
+    """Give whose turn it is among `count` (0 to count - 1) at a step of time.
+
+    Turns keep in step with nothing: who comes every fifth step only must not find the same turn each time.
+    """
+    return int(step * GOLDEN % 1.0 * count)
+
+
 def rank_workers(worker_ids: Collection[int], opened: datetime, interval: str) -> dict[int, int]:
     """Give who goes first (0) where several workers want one symbol in one batch of candles.
 
-    By age, and whoever comes first moves on by one at each candle: of two workers with equal settings the
-    younger would never trade otherwise.
+    By age, from the one on whose turn it is at this candle: of two workers with equal settings the younger
+    would never trade otherwise.
     """
     ordered = sorted(worker_ids)
-    first = int(opened.timestamp()) // INTERVAL_S[interval] % max(len(ordered), 1)
+    first = whose_turn(int(opened.timestamp()) // INTERVAL_S[interval], len(ordered))
     return {worker_id: (place - first) % len(ordered) for place, worker_id in enumerate(ordered)}

@@ -27,10 +27,12 @@ pytestmark = pytest.mark.usefixtures("always", "redis_client")
 Message = dict[str, Any]
 
 
-def a_page(user: object, origin: str = "http://here") -> WebsocketCommunicator:
+def a_page(
+    user: object, origin: str = "http://here", served_by: type[DashboardConsumer] = DashboardConsumer
+) -> WebsocketCommunicator:
     """Make the socket of a page."""
     headers = [(b"host", b"here"), (b"origin", origin.encode())]
-    page = WebsocketCommunicator(DashboardConsumer.as_asgi(), "/ws/dashboard", headers)
+    page = WebsocketCommunicator(served_by.as_asgi(), "/ws/dashboard", headers)
     page.scope["user"] = user
     return page
 
@@ -140,6 +142,28 @@ async def test_a_page_that_answers_no_more_is_sent_nothing_until_it_does(
 
     assert (await page.receive_json_from(timeout=20))["type"] == "snapshot"
     await page.disconnect()
+
+
+class AsksLast(DashboardConsumer):
+    """Its page asks for a snapshot in the moment in which it is closed."""
+
+    async def disconnect(self, code: int) -> None:
+        """Ask, then end, with nothing in between."""
+        await self.receive("snapshot")
+        await super().disconnect(code)
+
+
+async def test_nothing_goes_on_for_a_page_that_asked_in_the_moment_it_was_closed(user: User) -> None:
+    page = a_page(user, served_by=AsksLast)
+    await page.connect()
+    await hear(page, "snapshot")
+    told_by = {task for task in asyncio.all_tasks() if "DashboardConsumer" in str(task.get_coro())}
+    assert told_by
+
+    await page.disconnect()
+
+    _, still_telling = await asyncio.wait(told_by, timeout=5)
+    assert not still_telling
 
 
 async def test_pages_that_ask_together_are_answered_by_one_reading(user: User) -> None:

@@ -1,5 +1,6 @@
 """Dashboard frame, health page, the buttons' addresses, and the status command."""
 
+import gzip
 import json
 from datetime import timedelta
 from decimal import Decimal
@@ -38,6 +39,17 @@ def status(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, object], objec
 
 def test_the_dashboard_asks_for_a_login(site: Scene) -> None:
     assert Client().get("/")["Location"].startswith("/admin/login/")
+
+
+def test_a_page_is_sent_compressed_with_its_styles_in_it(site: Scene, operator: Client) -> None:
+    plain = operator.get("/")
+    small = operator.get("/", headers={"accept-encoding": "gzip"})
+
+    assert b'rel="stylesheet"' not in plain.content
+    assert b"--touch: 44px" in plain.content
+    assert small["Content-Encoding"] == "gzip"
+    assert len(small.content) < len(plain.content) / 2
+    assert b"--touch: 44px" in gzip.decompress(small.content)
 
 
 def test_the_dashboard_offers_acts_to_operators_only(site: Scene, operator: Client, viewer: Client) -> None:

@@ -82,15 +82,14 @@ def test_two_workers_that_want_one_symbol_get_one_trade_and_take_turns(scene: Sc
     a_worker(scene, name="older")
     a_worker(scene, name="younger")
 
-    results = [turn(scene)]
-    Trade.objects.update(state="CLOSED")
-    scene.clock.advance(60)
-    scene.quote("BTCUSDT", "100.00", "100.01")
-    results.append(turn(scene))
+    for _ in range(4):
+        result = turn(scene)
+        assert sorted(decision.code for decision in result.decisions) == ["ENTRY", "SYMBOL_BUSY"]
+        Trade.objects.update(state="CLOSED")
+        scene.clock.advance(60)
+        scene.quote("BTCUSDT", "100.00", "100.01")
 
     assert {trade.worker.name for trade in Trade.objects.all()} == {"older", "younger"}
-    for result in results:
-        assert sorted(decision.code for decision in result.decisions) == ["ENTRY", "SYMBOL_BUSY"]
 
 
 def test_a_symbol_that_was_taken_behind_our_back_is_busy_at_the_second_look(
