@@ -14,8 +14,7 @@ from typing import Any
 
 from bench.promotion import INTERVAL_S, RUNS, a_market
 from intelligence.backtest import CostModel
-from intelligence.meta_labels import collect
-from intelligence.meta_model import judge, largest_move_bps
+from intelligence.model_training import train
 from intelligence.plans import plan_of_strategy
 
 
@@ -28,8 +27,8 @@ def measure(*, runs: int = RUNS) -> dict[str, Any]:
 
 def _is_proven(kind: str, seed: int) -> bool:
     plan = plan_of_strategy("CAPITULATION", interval_s=INTERVAL_S, costs=CostModel())
-    examples = collect(plan, a_market(seed, kind=kind))
-    judged = judge(examples, embargo_s=int(plan.terms.max_hold_s), bound_bps=largest_move_bps(plan))
-    if judged is not None:
-        sys.stderr.write(f"{kind} {seed + 1}: {judged[1]}\n")
-    return judged is not None and judged[1].is_proven
+    trained = train(plan, a_market(seed, kind=kind), number=1)
+    if isinstance(trained, int):
+        return False
+    sys.stderr.write(f"{kind} {seed + 1}: {trained.judgement}\n")
+    return trained.judgement.is_proven

@@ -19,8 +19,9 @@ import numpy as np
 
 from intelligence.backtest import CostModel, Market, join
 from intelligence.candle_files import History
+from intelligence.evaluation import walk
 from intelligence.plans import plan_of_strategy
-from intelligence.walk_forward import Step, walk
+from intelligence.walk_forward import Step
 from trading.domain.signals import Candles
 
 RUNS = 100

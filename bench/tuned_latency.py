@@ -20,8 +20,8 @@ from bench.latency import LATENCIES, LIMIT_S, SYMBOLS, _ms, hire
 from bench.promotion import INTERVAL_S, a_market
 from bench.stack import ROOT, Stack, quantile, running, wait_until
 from intelligence.backtest import CostModel
+from intelligence.evaluation import walk
 from intelligence.plans import plan_of_strategy
-from intelligence.walk_forward import walk
 
 BLOCKS = 2
 NICENESS = 15  # that of `manage.py tune`

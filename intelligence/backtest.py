@@ -27,6 +27,7 @@ from intelligence.trade_kernel import (
 )
 from trading.domain.exits import ExitTerms
 from trading.domain.risk_score import FULL_SIZE_RISK, MAX_RISK
+from trading.domain.signal_model import SignalModel, with_model
 from trading.domain.signals import IntArray, ParameterValues, StrategySpec
 
 # Over a longer hole in the data nothing is carried: it is a hole in the files, not downtime of the venue.
@@ -64,7 +65,10 @@ class CostModel:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is tested. Amounts in the quote asset; `min_notional` is the venue's least order."""
+    """What is tested. Amounts in the quote asset; `min_notional` is the venue's least order.
+
+    A model is asked at every signal; None = all are taken.
+    """
 
     spec: StrategySpec
     parameters: ParameterValues
@@ -72,6 +76,12 @@ class Plan:
     wallet: Wallet = DEFAULT_WALLET
     costs: CostModel = CostModel()
     min_notional: float = 5.0
+    model: SignalModel | None = None
+
+    @property
+    def asked(self) -> StrategySpec:
+        """The strategy with the model's condition, where there is a model."""
+        return self.spec if self.model is None else with_model(self.spec, self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +155,7 @@ def find_signals(
     """
     symbols, rows = [], []
     for number, history in enumerate(market.histories):
-        found = entry_rows(plan.spec, history.candles, plan.parameters)
+        found = entry_rows(plan.asked, history.candles, plan.parameters)
         rows.append(found + market.first_rows[number])
         symbols.append(np.full(len(found), number, dtype=np.int64))
         done()

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from intelligence.screening import ClosedReturn, Finding, odd_market, poor_performers
+from intelligence.screening import (
+    CANDLE_GAPS,
+    LOSES,
+    WINDOW,
+    ClosedReturn,
+    Finding,
+    bar_length,
+    odd_market,
+    poor_performers,
+)
 from trading.domain.signals import Candles
 from trading.selectors.instruments import list_barred, list_bars
 from trading.selectors.trades import list_returns
 from trading.services.blacklist import bar_symbol
 
 ACTOR = "learning"
-WINDOW = timedelta(days=90)
-FIRST_BAR, LONGEST_BAR = timedelta(days=7), timedelta(days=84)
-MARKET_BAR = timedelta(hours=24)
-LOSES = "LOSES"
 
 
 def screen(markets: Mapping[str, Candles], *, now: datetime) -> list[Finding]:
@@ -41,7 +46,6 @@ def screen(markets: Mapping[str, Candles], *, now: datetime) -> list[Finding]:
     findings = _first_of_each([*poor_performers(trades, ignore_before=judged_from), *odd], barred)
     for each in findings:
         times = sum(entry.symbol == each.symbol and entry.reason == LOSES for entry in former)
-        length = min(FIRST_BAR * 2**times, LONGEST_BAR) if each.reason == LOSES else MARKET_BAR
         bar_symbol(
             each.symbol,
             reason=each.reason,
@@ -49,7 +53,7 @@ def screen(markets: Mapping[str, Candles], *, now: datetime) -> list[Finding]:
             now=now,
             note=tell(each),
             evidence=asdict(each),
-            expires_at=now + length,
+            expires_at=now + bar_length(each, times=times),
         )
     return findings
 
@@ -68,7 +72,7 @@ def tell(finding: Finding) -> str:
         means = f"{finding.mean_bps:+.0f} bps each, the others {finding.others_bps:+.0f}"
         enough = f"evidence {finding.evidence:.0f}, {finding.needed:.0f} is enough"
         return f"{finding.trades} trades at {means}; {enough}"
-    if finding.reason == "CANDLE_GAPS":
+    if finding.reason == CANDLE_GAPS:
         return f"{finding.evidence:.1%} of the newest candles are missing, {finding.needed:.0%} is too much"
     return (
         f"the last hour ranged over {finding.evidence:.0f} bps, the usual one over {finding.others_bps:.0f}"

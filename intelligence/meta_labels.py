@@ -7,19 +7,17 @@ a trade on that signal alone would have made, after all costs, with the moment a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from intelligence.backtest import Market, Plan, find_signals, play
 from intelligence.signal_rows import figure_blocks
-from trading.domain.indicators import atr, ratio_to_mean, shift
-from trading.domain.signals import BoolArray, Candles, FloatArray, IntArray, ParameterValues, StrategySpec
+from trading.domain.exits import DATA_END
+from trading.domain.signal_model import feature_names, with_features
+from trading.domain.signals import BoolArray, FloatArray, IntArray
 
-RETURNS = (1, 6, 24)  # candles behind
-ATR_LENGTH, VOLUME_LENGTH = 14, 48
-DAY_MS = 86_400_000
 BINS = 5
 
 
@@ -51,7 +49,7 @@ class Examples:
 
 
 def collect(plan: Plan, market: Market) -> Examples:
-    """Play every signal by itself and give those whose features are all known."""
+    """Play every signal by itself and give those that are over, with all their features known."""
     symbols, rows = find_signals(plan, market)
     endless = replace(
         plan, wallet=plan.wallet._replace(budget=1e18, balance=1e18, max_open_trades=1, cooldown_s=0)
@@ -61,6 +59,7 @@ def collect(plan: Plan, market: Market) -> Examples:
         for place in range(len(rows))
     ]
     taken = np.concatenate(trips) if trips else play(endless, market, symbols, rows).trips
+    taken = taken[taken["code"] != DATA_END]
     names, table = features_at(plan, market, taken["symbol"], taken["signal_row"])
     known = ~np.isnan(table).any(axis=1)
     bps = taken["pnl"] / (taken["qty"] * taken["entry_price"]) * 1e4
@@ -71,43 +70,19 @@ def features_at(
     plan: Plan, market: Market, symbols: IntArray, rows: IntArray
 ) -> tuple[tuple[str, ...], FloatArray]:
     """Give names and values (signal, feature) of what was known at signals; NaN where it was not."""
-    parts: list[FloatArray] = []
-    places: list[IntArray] = []
-    names: tuple[str, ...] = ()
+    spec, shape = plan.spec, plan.spec.shape(plan.parameters)
+    told = with_features(spec)
+    warmup, names = told.warmup(plan.parameters), feature_names(spec)
+    table = np.full((len(rows), len(names)), np.nan)
     for number, history in enumerate(market.histories):
-        figures = features(plan.spec, history.candles, plan.parameters)
-        names = tuple(figures)
         own = np.flatnonzero(symbols == number)
         own_rows = rows[own] - market.first_rows[number]
-        parts.append(np.stack([column[own_rows] for column in figures.values()], axis=1))
-        places.append(own)
-    table = np.empty((len(rows), len(names)))
-    table[np.concatenate(places)] = np.concatenate(parts)
+        for start, figures in figure_blocks(told, history.candles, shape, warmup=warmup):
+            end = start + len(figures[names[0]])
+            here = (own_rows >= start) & (own_rows < end)
+            columns = [figures[name][own_rows[here] - start] for name in names]
+            table[own[here]] = np.stack(columns, axis=1)
     return names, table
-
-
-def features(spec: StrategySpec, candles: Candles, parameters: ParameterValues) -> Mapping[str, FloatArray]:
-    """Give one array per feature; NaN while warming up; no row looks at a later one."""
-    own = {name: np.full(len(candles), np.nan) for name in _figure_names(spec)}
-    shape, warmup = spec.shape(parameters), spec.warmup(parameters)
-    for start, figures in figure_blocks(spec, candles, shape, warmup=warmup):
-        for name, values in figures.items():
-            own[name][start : start + len(values)] = values
-    close = candles.close
-    moved = {f"return_{length}_bps": (close / shift(close, length) - 1.0) * 1e4 for length in RETURNS}
-    hour = candles.open_ms % DAY_MS / DAY_MS * 2.0 * np.pi
-    return {
-        **own,
-        **moved,
-        "atr_bps": atr(candles.high, candles.low, close, ATR_LENGTH) / close * 1e4,
-        "volume_against_usual": np.log1p(ratio_to_mean(candles.volume, VOLUME_LENGTH)),
-        "hour_sine": np.sin(hour),
-        "hour_cosine": np.cos(hour),
-    }
-
-
-def _figure_names(spec: StrategySpec) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(condition.figure for condition in spec.conditions))
 
 
 def calibration(chances: FloatArray, paid: BoolArray) -> Sequence[tuple[float, float, int]]:

@@ -4,7 +4,7 @@ Called by `manage.py train`, in a process of its own. A logistic model, because 
 calibrated as it stands, and says why. It is judged on predictions for signals that it had not seen: the past
 is cut into stretches, and what is trained on was over an embargo before the judged stretch begins. It is
 proven where the signals that it lets through made more than all signals, and made anything at all, by the
-same sequential test that a tuned parameter must pass.
+same sequential test that a tuned parameter must pass; all trainings share its error, too.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from sklearn.preprocessing import StandardScaler
 
 from intelligence.backtest import Plan
 from intelligence.meta_labels import Examples
-from intelligence.sequential import evidence
-from intelligence.walk_forward import GAP_ROOM
+from intelligence.sequential import GAP_ROOM, evidence, needed_evidence
+from trading.domain.signal_model import SignalModel
 from trading.domain.signals import BoolArray, FloatArray, IntArray
 
 FOLDS = 6
 LEAST_EXAMPLES = 120
 PENALTY = 0.1  # small weights: a feature must earn its say
-ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,44 +41,12 @@ class Judgement:
     base_brier: float
     better: float
     gaining: float
+    needed: float
 
     @property
     def is_proven(self) -> bool:
         """Tell whether the model may be relied on."""
-        return min(self.better, self.gaining) >= 1.0 / ALPHA
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A fitted model as numbers: log-odds are the intercept plus the sum of weight × (x − mean) / scale."""
-
-    names: tuple[str, ...]
-    means: tuple[float, ...]
-    scales: tuple[float, ...]
-    weights: tuple[float, ...]
-    intercept: float
-    threshold: float
-    digest: str
-
-    def probability(self, features: FloatArray) -> FloatArray:
-        """Give the chance (row,) that a signal pays, of features (row, feature)."""
-        chances: FloatArray = 1.0 / (1.0 + np.exp(-(self.intercept + self._pushes(features).sum(axis=1))))
-        return chances
-
-    def reasons(self, features: FloatArray) -> list[tuple[str, float]]:
-        """Give how far each feature of one signal pushes its log-odds, the largest first."""
-        pushes = self._pushes(features[np.newaxis])[0].tolist()
-        return sorted(zip(self.names, pushes, strict=True), key=lambda each: -abs(each[1]))
-
-    def importances(self) -> list[tuple[str, float]]:
-        """Give each feature's share of all weight, the largest first."""
-        sizes = np.abs(self.weights)
-        shares = (sizes / max(float(sizes.sum()), 1e-12)).tolist()
-        return sorted(zip(self.names, shares, strict=True), key=lambda each: -each[1])
-
-    def _pushes(self, features: FloatArray) -> FloatArray:
-        pushes: FloatArray = (features - self.means) / self.scales * self.weights
-        return pushes
+        return min(self.better, self.gaining) >= self.needed
 
 
 def purged_folds(
@@ -98,30 +65,42 @@ def purged_folds(
             yield known, rows
 
 
-def judge(examples: Examples, *, embargo_s: int, bound_bps: float) -> tuple[Model, Judgement] | None:
+def judge(
+    examples: Examples, *, signals: str, embargo_s: int, bound_bps: float, number: int
+) -> tuple[SignalModel, Judgement] | None:
     """Train on all, judged on what was unseen; None where there are too few examples or but one outcome.
 
     Args:
+        signals: Names whose signals they are, see trading.domain.signal_model.name_signals.
         bound_bps: What a trade may lose at most, for the test.
+        number: Of the training, from 1; later ones need more evidence.
     """
     if len(examples) < LEAST_EXAMPLES:
         return None
     chances = np.full(len(examples), np.nan)
     takes = np.zeros(len(examples), dtype=bool)
     for known, rows in purged_folds(examples.begin_s, examples.end_s, embargo_s=embargo_s):
-        model = fit(examples, known)
+        model = fit(examples, known, signals=signals)
         if model is None:
             continue
-        chances[rows] = model.probability(examples.features[rows])
+        chances[rows] = chances_of(model, examples, rows)
         takes[rows] = chances[rows] >= model.threshold
     judged = ~np.isnan(chances)
-    final = fit(examples, np.arange(len(examples)))
+    final = fit(examples, np.arange(len(examples)), signals=signals)
     if final is None or not judged.any():
         return None
-    return final, _judgement(examples, chances, takes, judged, bound_bps=bound_bps)
+    judgement = _judgement(
+        examples, chances, takes, judged, bound_bps=bound_bps, needed=needed_evidence(number)
+    )
+    return final, judgement
 
 
-def fit(examples: Examples, rows: IntArray) -> Model | None:
+def chances_of(model: SignalModel, examples: Examples, rows: IntArray) -> FloatArray:
+    """Give the chances (row,) that a model sees for some of the examples."""
+    return model.chance(dict(zip(examples.names, examples.features[rows].T, strict=True)))
+
+
+def fit(examples: Examples, rows: IntArray, *, signals: str) -> SignalModel | None:
     """Fit on some rows; None where all of them ended alike."""
     paid, features = examples.paid[rows], examples.features[rows]
     if paid.all() or not paid.any():
@@ -129,7 +108,7 @@ def fit(examples: Examples, rows: IntArray) -> Model | None:
     pipeline: Pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=500))
     pipeline.fit(features, paid)
     scaler, logistic = pipeline[0], pipeline[1]
-    return Model(
+    return SignalModel(
         names=examples.names,
         means=tuple(scaler.mean_.tolist()),
         scales=tuple(scaler.scale_.tolist()),
@@ -137,6 +116,7 @@ def fit(examples: Examples, rows: IntArray) -> Model | None:
         intercept=float(logistic.intercept_[0]),
         threshold=break_even(examples.bps[rows]),
         digest=examples.digest,
+        signals=signals,
     )
 
 
@@ -147,7 +127,13 @@ def break_even(bps: FloatArray) -> float:
 
 
 def _judgement(
-    examples: Examples, chances: FloatArray, takes: BoolArray, judged: BoolArray, *, bound_bps: float
+    examples: Examples,
+    chances: FloatArray,
+    takes: BoolArray,
+    judged: BoolArray,
+    *,
+    bound_bps: float,
+    needed: float,
 ) -> Judgement:
     bps, paid, taken = examples.bps[judged], examples.paid[judged], takes[judged]
     # What the model leaves out it does not earn and does not lose: that is its gain over taking all.
@@ -162,6 +148,7 @@ def _judgement(
         base_brier=float(np.mean((paid.mean() - paid) ** 2)),
         better=evidence(left_out, bound=bound_bps),
         gaining=evidence(np.where(taken, bps, 0.0), bound=bound_bps),
+        needed=needed,
     )
 
 

@@ -92,7 +92,7 @@ def _trips(symbol: str, stint: Stint, read: Read, *, now: datetime) -> Iterable[
     """Give the trades of one stint on the symbol; they may end after it, as open trades do."""
     plan = plan_of_worker(stint.config, costs=CostModel())
     step = timedelta(seconds=INTERVAL_S[stint.config.interval])
-    warm = stint.since - step * (max(plan.spec.warmup(plan.parameters), HISTORY) + 1)
+    warm = stint.since - step * (max(plan.asked.warmup(plan.parameters), HISTORY) + 1)
     end = min(now, stint.until + timedelta(seconds=stint.config.max_hold_s) + 2 * step)
     history = read(symbol, stint.config.interval, warm, end)
     expected = (stint.until - stint.since) // step

@@ -12,20 +12,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-import numpy as np
 from django.db import transaction
 
-from intelligence.backtest import CostModel, Market, Plan, find_signals
-from intelligence.drift import Drift, compare
-from intelligence.meta_labels import features_at
+from intelligence.backtest import CostModel, Market
+from intelligence.drift import Drift
+from intelligence.model_training import RECENT_DAYS, look_for_drift
 from intelligence.models import ModelVersion
 from intelligence.plans import plan_of_strategy
 from trading.domain.market import INTERVAL_S
+from trading.domain.signal_model import with_features
 from trading.selectors.workers import get_config, list_acting, resolve_universes
 from trading.services import journal
 
 ACTOR = "learning"
-RECENT = timedelta(days=90)
+RECENT = timedelta(days=RECENT_DAYS)
 NOTHING_SEEN = "unknown: no active worker trades it, no candles, or trained before there was this watch"
 # Symbols, interval, first and last moment -> candles; None where there are none.
 Read = Callable[[list[str], str, datetime, datetime], Market | None]
@@ -65,25 +65,15 @@ def _look(version: ModelVersion, read: Read, *, now: datetime) -> Drift | None:
     )
     since = max(now - RECENT, datetime.fromtimestamp(version.reference["until_s"] + 1, tz=now.tzinfo))
     step = timedelta(seconds=INTERVAL_S[version.interval])
-    warm = since - step * (plan.spec.warmup(plan.parameters) + 1)
+    warm = since - step * (with_features(plan.spec).warmup(plan.parameters) + 1)
     market = read(symbols, version.interval, warm, now)
-    return None if market is None else _compare(version, plan, market, since=since)
-
-
-def _compare(version: ModelVersion, plan: Plan, market: Market, *, since: datetime) -> Drift:
-    numbers, rows = find_signals(plan, market)
-    begin_s = market.arrays.open_s[rows] + market.interval_s
-    names, table = features_at(plan, market, numbers, rows)
-    known = ~np.isnan(table).any(axis=1) & (begin_s >= since.timestamp())
-    return compare(version.reference, names, table[known], begin_s[known])
+    if market is None:
+        return None
+    return look_for_drift(plan, market, version.reference, since_s=since.timestamp())
 
 
 def _symbols(version: ModelVersion, *, now: datetime) -> list[str]:
-    """Give what active workers of the strategy and interval trade, those on the blacklist left out."""
+    """Give what active workers with these signals trade, those on the blacklist left out."""
     configs = {each.pk: get_config(each.version) for each in list_acting() if each.version is not None}
-    wanted = {
-        pk: config
-        for pk, config in configs.items()
-        if (config.strategy, config.interval) == (version.strategy, version.interval)
-    }
+    wanted = {pk: config for pk, config in configs.items() if config.signals == version.signals}
     return sorted({symbol for each in resolve_universes(wanted, now=now).values() for symbol in each})

@@ -95,6 +95,9 @@ class ModelVersion(models.Model):
     reference: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
         default=dict, help_text="How the features of its examples were distributed"
     )
+    signals = models.CharField(
+        max_length=16, default="", help_text="Name of the signals and exits it learned from; empty = not kept"
+    )
     trained_at = models.DateTimeField()
     drift: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
         default=dict, help_text="What the last look at recent signals found"

@@ -40,7 +40,7 @@ def plan_of_strategy(
 def plan_of_worker(
     config: WorkerConfig, *, costs: CostModel, changes: Mapping[str, object] | None = None
 ) -> Plan:
-    """Give a plan that trades as a worker's version says; its budget is all the money there is.
+    """Give a plan that trades as a worker's version says, its model asked; its budget is all the money.
 
     Raises:
         ValueError: A changed parameter is unknown or out of range.
@@ -63,7 +63,8 @@ def plan_of_worker(
         full_size_risk=config.full_size_risk,
         max_risk=config.max_risk,
     )
-    return Plan(spec, clean_parameters(spec, {**config.parameters, **(changes or {})}), terms, wallet, costs)
+    parameters = clean_parameters(spec, {**config.parameters, **(changes or {})})
+    return Plan(spec, parameters, terms, wallet, costs, model=config.model)
 
 
 def config_of_plan(plan: Plan, market: Market) -> WorkerConfig:
@@ -92,5 +93,6 @@ def config_of_plan(plan: Plan, market: Market) -> WorkerConfig:
             max_slippage_bps=round(wallet.max_slippage * BPS),
             full_size_risk=wallet.full_size_risk,
             max_risk=wallet.max_risk,
+            model=plan.model,
         )
     )

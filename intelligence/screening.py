@@ -10,19 +10,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from intelligence.sequential import evidence
 from trading.domain.signals import Candles
 
+LOSES, CANDLE_GAPS, ABNORMAL_MOVE = "LOSES", "CANDLE_GAPS", "ABNORMAL_MOVE"
+WINDOW = timedelta(days=90)  # of closed trades that are judged
+FIRST_BAR, LONGEST_BAR = timedelta(days=7), timedelta(days=84)
+MARKET_BAR = timedelta(hours=24)
+MARKET_SPAN = timedelta(hours=10)  # of candles that are looked at
 ALPHA = 0.05  # chance that any symbol is barred although none is worse than the rest
 LEAST_TRADES = 15
 LEAST_OTHERS = 15
 GAP_SHARE = 0.05  # of missing candles
 MOVE_RATIO, MOVE_BPS = 12.0, 800.0  # of the last hour's range against the usual one
-RECENT_ROWS, LEAST_ROWS = 60, 300
+HOUR_S, LEAST_HOURS = 3_600, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +81,35 @@ def poor_performers(
         losing = evidence(-returns, bound=bound)
         if min(worse, losing) >= needed:
             mean = float(returns.mean())
-            found.append(Finding(symbol, "LOSES", len(returns), mean, reference, min(worse, losing), needed))
+            found.append(Finding(symbol, LOSES, len(returns), mean, reference, min(worse, losing), needed))
     return found
 
 
 def odd_market(symbol: str, candles: Candles) -> Finding | None:
     """Say what is not normal about the newest candles of a symbol; None while too few are known.
 
-    CANDLE_GAPS: more than GAP_SHARE of the minutes are missing. ABNORMAL_MOVE: the last hour's range is
+    CANDLE_GAPS: more than GAP_SHARE of them are missing. ABNORMAL_MOVE: the last hour's range is
     MOVE_RATIO times the usual hour's, and at least MOVE_BPS.
     """
-    if len(candles) < LEAST_ROWS:
+    of_an_hour = HOUR_S // candles.interval_s
+    if not of_an_hour or len(candles) < LEAST_HOURS * of_an_hour:
         return None
     spanned = int(candles.open_ms[-1] - candles.open_ms[0]) // (candles.interval_s * 1000) + 1
     share = 1.0 - len(candles) / spanned
     if share > GAP_SHARE:
-        return Finding(symbol, "CANDLE_GAPS", 0, None, None, share, GAP_SHARE)
-    hours = len(candles) // RECENT_ROWS
-    tail = candles.tail(hours * RECENT_ROWS)
-    high, low = (column.reshape(hours, RECENT_ROWS) for column in (tail.high, tail.low))
+        return Finding(symbol, CANDLE_GAPS, 0, None, None, share, GAP_SHARE)
+    hours = len(candles) // of_an_hour
+    tail = candles.tail(hours * of_an_hour)
+    high, low = (column.reshape(hours, of_an_hour) for column in (tail.high, tail.low))
     ranges = (high.max(axis=1) / low.min(axis=1) - 1.0) * 1e4
     usual = float(np.median(ranges[:-1]))
     if ranges[-1] >= MOVE_BPS and ranges[-1] >= MOVE_RATIO * usual:
         return Finding(
-            symbol, "ABNORMAL_MOVE", 0, float(ranges[-1]), usual, float(ranges[-1]), MOVE_RATIO * usual
+            symbol, ABNORMAL_MOVE, 0, float(ranges[-1]), usual, float(ranges[-1]), MOVE_RATIO * usual
         )
     return None
+
+
+def bar_length(finding: Finding, *, times: int) -> timedelta:
+    """Give for how long a symbol is barred that was barred for losing so many times before."""
+    return min(FIRST_BAR * 2**times, LONGEST_BAR) if finding.reason == LOSES else MARKET_BAR

@@ -23,8 +23,8 @@ def sweep(plan: Plan, market: Market, points: Sequence[ParameterValues]) -> Iter
 
     The order is by group of equal figures, not by index. Memory is bounded by the largest group's signals.
     """
-    for group in _group(plan.spec, points):
-        found = [_entry_rows(plan.spec, each.candles, points, group) for each in market.histories]
+    for group in _group(plan.asked, points):
+        found = [_entry_rows(plan.asked, each.candles, points, group) for each in market.histories]
         for place, index in enumerate(group):
             rows = [each[place] + first for each, first in zip(found, market.first_rows, strict=True)]
             symbols = [np.full(len(each), number) for number, each in enumerate(rows)]

@@ -1,4 +1,4 @@
-"""One review of one worker's parameters: propose, watch the shadow, replace, return; each step with evidence.
+"""One review of one worker: propose, watch the shadow, replace, return; each step with evidence.
 
 Called by `manage.py tune`, in a process of its own. What a step changes goes through trading's own door for
 configurations, as an operator's change would, so it makes a version and a journal row. On the same candles
@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from intelligence.backtest import CostModel, Market, Plan
+from intelligence.model_versions import review_model
 from intelligence.models import Challenge, ChallengeState, Tuning, TuningMode
 from intelligence.plans import plan_of_worker
 from intelligence.walk_forward import (
-    LOOKBACK_DAYS,
     RETURN_ALPHA,
     REVIEW_DAYS,
     SHADOW_DAYS,
@@ -31,7 +31,6 @@ from trading.services import journal
 from trading.services.workers import change_config
 
 ACTOR = "tuning"
-NEEDED_DAYS = LOOKBACK_DAYS + SHADOW_DAYS
 
 
 class NoSuchWorker(LookupError):
@@ -81,13 +80,15 @@ def set_mode(worker_id: int, mode: TuningMode, *, actor: str, now: datetime) -> 
 
 
 def review(subject: Subject, market: Market, *, costs: CostModel, now: datetime) -> str:
-    """Take the one step that the candles up to now speak for, and say in a line what it was.
+    """Take the steps that the candles up to now speak for, and say in a line what they were.
+
+    One about its parameters, and one about the model that it asks.
 
     Args:
         market: The worker's candles, of NEEDED_DAYS where there are so many.
     """
     tuning, _ = Tuning.objects.get_or_create(worker_id=subject.worker_id)
-    plan = plan_of_worker(subject.config, costs=costs)
+    plan = replace(plan_of_worker(subject.config, costs=costs), model=None)
     live = live_challenge(subject.worker_id)
     if live is not None and _is_overtaken(live, subject.config):
         _end(live, ChallengeState.OVERTAKEN, now=now)
@@ -98,6 +99,9 @@ def review(subject: Subject, market: Market, *, costs: CostModel, now: datetime)
         note = _watch_shadow(live, tuning, subject, plan, market, now=now)
     else:
         note = _watch_promoted(live, subject, plan, market, now=now)
+    config = find_subject(str(subject.worker_id)).config  # the step may have changed it
+    plan = replace(plan_of_worker(config, costs=costs), model=None)
+    note += "; " + review_model(subject.worker_id, config, tuning.mode, plan, market, now=now)
     tuning.note, tuning.reviewed_at = note[:200], now
     tuning.save()
     return note
@@ -192,7 +196,7 @@ def _watch_promoted(
 
 
 def _move(subject: Subject, parameters: dict[str, float], *, reason: str, now: datetime) -> None:
-    config = replace(subject.config, parameters=parameters)
+    config = replace(subject.config, parameters=parameters, model=None)  # it learned from other signals
     change_config(subject.worker_id, config, actor=ACTOR, now=now, reason=reason)
 
 

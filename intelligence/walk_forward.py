@@ -1,6 +1,6 @@
-"""A configuration walked forward over history as it would have run live: propose, shadow, replace, return.
+"""The steps by which parameters change on what lies behind: propose, shadow, replace, return.
 
-Called by `manage.py evaluate`, `tune` and the benchmark of false promotions. At each review
+Called by intelligence.evaluation and intelligence.tuning. At each review
 
     propose   a neighbour of the champion, one bounded step away, whose daily gain over it on LOOKBACK_DAYS
               behind (less an embargo as long as a trade may last) is too steady for the best of all tries so
@@ -14,7 +14,6 @@ No evidence, no change. On candles that lie behind, the shadow is the back-teste
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,9 +21,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from intelligence.backtest import BPS, Market, Outcome, Plan, find_signals, join, play, run
+from intelligence.backtest import BPS, Market, Plan, join, run
 from intelligence.candle_files import between
-from intelligence.sequential import evidence
+from intelligence.sequential import GAP_ROOM, evidence, needed_evidence
 from intelligence.sweep import sweep
 from trading.domain.exits import DATA_END
 from trading.domain.performance import deflated_sharpe
@@ -37,10 +36,9 @@ LEAST_TRADES = 30  # of a neighbour, on the days behind
 CONFIDENCE = 0.8  # of a proposal; what it is worth is then shown on days that nobody has seen
 STEP = 1.25  # a review moves one limit by this factor at most
 REACH = 2.0  # and never further from the default than this factor
-ALPHA = 0.05  # chance that any challenger without gain ever takes over, in all of a worker's life
 RETURN_ALPHA = 0.1  # going back needs less
 SHADOW_DAYS = 180  # then a challenger that proved nothing is dropped
-GAP_ROOM = 1.5  # a stop may lose so many times its distance before the test cuts it off
+NEEDED_DAYS = LOOKBACK_DAYS + SHADOW_DAYS  # of candles that a review looks at
 
 
 class Step(StrEnum):
@@ -63,7 +61,7 @@ class Proof:
 
     def is_enough(self, challenger: int) -> bool:
         """Tell whether the n-th challenger may take over: later ones need more, so that all share ALPHA."""
-        return min(self.better, self.gaining) >= challenger**2 * math.pi**2 / 6.0 / ALPHA
+        return min(self.better, self.gaining) >= needed_evidence(challenger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +76,6 @@ class Change:
     confidence: float
     step: Step = Step.PROPOSED
     proof: Proof | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """What the walk traded, and every step of a review."""
-
-    outcome: Outcome
-    steps: tuple[Change, ...]
-    reviews: int
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """The steps that changed what was traded."""
-        return tuple(each for each in self.steps if each.step in (Step.PROMOTED, Step.RETURNED))
 
 
 @dataclass(slots=True)
@@ -157,19 +141,6 @@ class Walker:
         self.steps.append(replace(change, at=at, step=step, proof=proof))
 
 
-def walk(plan: Plan, market: Market) -> Walk:
-    """Walk the plan's strategy forward over the market, from the plan's parameters on."""
-    walker, parts, moments = Walker(plan, market), [], _review_moments(market)
-    for begin_s, end_s in moments:
-        walker.review(begin_s)
-        symbols, rows = find_signals(replace(plan, parameters=walker.champion), market)
-        close_s = market.arrays.open_s[rows] + market.interval_s
-        now = (close_s >= begin_s) & (close_s < end_s)
-        parts.append((symbols[now], rows[now]))
-    joined = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
-    return Walk(play(plan, market, *joined), tuple(walker.steps), len(moments))
-
-
 def prove(
     plan: Plan,
     market: Market,
@@ -203,17 +174,6 @@ def largest_loss(plan: Plan) -> float:
     """Give what a trade may lose before it is cut off in a test, in the quote asset."""
     costs = 2 * (plan.costs.fee_bps + plan.costs.slippage_bps) + plan.costs.spread_bps
     return plan.wallet.trade_notional * (GAP_ROOM * plan.terms.stop_loss_bps + costs) / BPS
-
-
-def _review_moments(market: Market) -> list[tuple[int, int]]:
-    """Give begin and end of each stretch between two reviews that has candles."""
-    opens = market.arrays.open_s
-    first, last = int(opens.min()), int(opens.max()) + market.interval_s
-    length = REVIEW_DAYS * DAY_S
-    filled = np.unique((opens - first) // length)
-    return [
-        (first + number * length, min(first + (number + 1) * length, last + 1)) for number in filled.tolist()
-    ]
 
 
 def neighbours(spec: StrategySpec, champion: ParameterValues) -> Iterator[tuple[str, Mapping[str, float]]]:

@@ -120,7 +120,7 @@ def _told(decision: Mapping[str, Any], version: Any) -> Told:
         detail=detail.removeprefix(code).removeprefix(" (").removesuffix(")"),
         stage=STAGE_WORDS[stage_of(code)],
         trade_id=decision.get("trade_id"),
-        checks=tuple(explain(version.strategy, version.parameters, values)) if version and values else (),
+        checks=tuple(explain(workers.get_config(version), values)) if version and values else (),
     )
 
 
@@ -142,7 +142,7 @@ def _trade_context(trade_id: int) -> dict[str, Any]:
         "risk": tell_risk(trade.risk_score, trade.risk_points, trade.size_percent),
         "entry_words": decision_words(trade.decision_reason),
         "exit_words": EXIT_WORDS.get(trade.exit_reason, ""),
-        "checks": list(explain(trade.version.strategy, trade.version.parameters, values)),
+        "checks": list(explain(workers.get_config(trade.version), values)),
         "has_values": bool(values),
         "took_ms": round((trade.decided_at - arrived).total_seconds() * 1000, 1) if arrived else None,
         "orders": stories.list_orders_of(trade),

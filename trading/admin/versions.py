@@ -57,7 +57,8 @@ def differences(before: WorkerVersion | None, after: WorkerVersion) -> list[tupl
 
 
 def _flat(version: WorkerVersion) -> dict[str, str]:
-    values = config_to_json(get_config(version))
+    config = get_config(version)
+    values = {**config_to_json(config), "model": config.model or "–"}  # its numbers tell a reader nothing
     parameters = values.pop("parameters")
     return {
         **{name: str(value) for name, value in values.items()},

@@ -7,14 +7,21 @@ themselves are those of trading.domain.workers.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from trading.domain.market import INTERVAL_S
 from trading.domain.risk_score import FULL_SIZE_RISK, LEAST_SIZE_PERCENT, MAX_RISK
+from trading.domain.signal_model import SignalModel
 from trading.domain.signals import Parameter
 from trading.domain.strategy import STRATEGIES
 from trading.domain.universe import universe_to_json
@@ -135,6 +142,16 @@ def _fields() -> Iterator[tuple[str, forms.Field]]:
     for spec in STRATEGIES.values():
         for parameter in spec.parameters:
             yield parameter_field(spec.name, parameter.name), _parameter(parameter)
+    yield (
+        "ask_model",
+        forms.BooleanField(
+            label="Ask the model",
+            required=False,
+            help_text="Takes only signals that are likely to pay after costs, by its model. Learning sets it "
+            "where tuning is automatic; other parameters, interval or exits need another model.",
+            widget=UnfoldBooleanSwitchWidget(),
+        ),
+    )
     yield "reason", _text("Why", "Goes into the journal with what was before and after.", max_length=300)
 
 
@@ -153,9 +170,14 @@ class WorkerForm(forms.ModelForm, _ConfigForm):  # type: ignore[misc, type-arg] 
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         instance = kwargs.get("instance")
+        self.model: SignalModel | None = None
         if instance is not None and instance.version is not None:
-            kwargs["initial"] = {**_stored(get_config(instance.version)), **(kwargs.get("initial") or {})}
+            config = get_config(instance.version)
+            self.model = config.model
+            kwargs["initial"] = {**_stored(config), **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)
+        if self.model is None:
+            self.fields["ask_model"].disabled = True
 
     def clean_name(self) -> str:
         """Check the name by the rule of the domain."""
@@ -170,12 +192,17 @@ class WorkerForm(forms.ModelForm, _ConfigForm):  # type: ignore[misc, type-arg] 
         if self.errors:
             return cleaned
         try:
-            self.config = parse_config(self._raw(cleaned))
+            self.config = self._with_model(parse_config(self._raw(cleaned)), cleaned)
         except InvalidConfiguration as error:
             self._tell(error, cleaned["strategy"])
         else:
             self._check_symbols()
         return cleaned
+
+    def _with_model(self, config: WorkerConfig, cleaned: dict[str, Any]) -> WorkerConfig:
+        """Keep the model while it is wanted and its signals are still these."""
+        keeps = self.model is not None and cleaned["ask_model"] and self.model.signals == config.signals
+        return replace(config, model=self.model) if keeps else config
 
     def _raw(self, cleaned: dict[str, Any]) -> dict[str, Any]:
         symbols = [word for word in cleaned["symbols"].upper().replace(",", " ").split() if word]
@@ -217,4 +244,5 @@ def _stored(config: WorkerConfig) -> dict[str, Any]:
     parameters = {
         parameter_field(config.strategy, name): f"{value:g}" for name, value in config.parameters.items()
     }
-    return {**{field: getattr(config, field) for field in CONFIG_FIELDS}, **shown, **parameters}
+    fields = {field: getattr(config, field) for field in CONFIG_FIELDS}
+    return {**fields, **shown, **parameters, "ask_model": config.model is not None}

@@ -115,7 +115,7 @@ class WorkerAdmin(LedgerAdmin):
         return [
             (None, {"fields": ("name", "reason")}),
             ("Which symbols", {"fields": UNIVERSE_FIELDS}),
-            ("When to enter", {"fields": ("strategy", "interval", *parameters)}),
+            ("When to enter", {"fields": ("strategy", "interval", *parameters, "ask_model")}),
             ("How much", {"fields": ("trade_notional", "budget", *sizes)}),
             ("When to leave, and limits", {"fields": [each for each in WHOLE_FIELDS if each not in sizes]}),
         ]
@@ -176,6 +176,8 @@ class WorkerAdmin(LedgerAdmin):
             reason = form.cleaned_data["reason"]
             version = workers.change_config(obj.pk, form.config, actor=actor, now=now, reason=reason)
             messages.info(request, f"Version {version.number} is in force; open trades keep theirs.")
+            if form.cleaned_data["ask_model"] and version.model is None:
+                messages.warning(request, "Its model learned from other settings and is not asked any more.")
         else:
             made = workers.create_worker(form.cleaned_data["name"], form.config, actor=actor, now=now)
             obj.__dict__.update(made.__dict__)

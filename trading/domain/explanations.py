@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trading.domain.signals import ParameterValues, Side
+from trading.domain.signal_model import CHANCE, SignalModel
+from trading.domain.signals import Side
 from trading.domain.strategy import STRATEGIES
+from trading.domain.workers import WorkerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,31 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     "fall_atr": ("Fall against the usual range", "times"),
     "fall_bps": ("Fall", "bps"),
     "rejection": ("Close within the candle's range", "of 1"),
+    "chance": ("Chance that it pays, by the model", "of 1"),
+    "return_1_bps": ("Move of the candle", "bps"),
+    "return_6_bps": ("Move over 6 candles", "bps"),
+    "return_24_bps": ("Move over 24 candles", "bps"),
+    "usual_range_bps": ("Usual range of a candle", "bps of the price"),
+    "volume_against_usual": ("Volume against its usual, logarithm", ""),
+    "hour_sine": ("Time of day, sine", ""),
+    "hour_cosine": ("Time of day, cosine", ""),
 }
+PUSHES_SHOWN = 3
 
 
-def explain(
-    strategy: str, parameters: ParameterValues, values: Mapping[str, float | None]
-) -> Iterator[Check]:
-    """Give the conditions of a strategy in the order in which they are asked; none for one that states none.
+def explain(config: WorkerConfig, values: Mapping[str, float | None]) -> Iterator[Check]:
+    """Give the conditions of a worker's entries in the order in which they are asked.
+
+    None for a strategy that is no more.
 
     Args:
         values: The figures of one decision; one that is absent or None is not known.
     """
-    spec = STRATEGIES.get(strategy)
-    for condition in spec.conditions if spec else ():
+    parameters = config.parameters
+    for condition in config.spec.conditions if config.strategy in STRATEGIES else ():
         words, unit = FIGURES.get(condition.figure, (condition.figure.replace("_", " ").capitalize(), ""))
+        if condition.figure == CHANCE and config.model is not None:
+            words += _tell_pushes(config.model, values)
         value, limit = values.get(condition.figure), condition.limit_value(parameters)
         yield Check(
             words=words,
@@ -78,3 +91,12 @@ def explain(
             holds=None if value is None else bool(condition.holds(np.array([value]), parameters)[0]),
             reason=condition.reason,
         )
+
+
+def _tell_pushes(model: SignalModel, values: Mapping[str, float | None]) -> str:
+    """Name what speaks most for and against a signal, in the order of its weight; nothing where unknown."""
+    told = [
+        f"{FIGURES.get(name, (name, ''))[0].lower()} {'for' if push > 0.0 else 'against'} it"
+        for name, push in model.pushes(values)[:PUSHES_SHOWN]
+    ]
+    return f" ({', '.join(told)})" if told else ""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from trading.domain.risk import DenialCode
+from trading.domain.signal_model import CHANCE_TOO_LOW
 from trading.domain.signals import ENTRY, WARMING_UP
 from trading.domain.trades import ExitReason
 
@@ -98,6 +99,7 @@ _REASONS: Mapping[str, tuple[Stage, str]] = {
     "FALL_TOO_DEEP": (Stage.SIGNAL, "The price fell too deep below its slow mean."),
     "FALL_USUAL": (Stage.SIGNAL, "The fall is not out of the ordinary."),
     "FALL_TOO_SMALL": (Stage.SIGNAL, "The fall is too small."),
+    CHANCE_TOO_LOW: (Stage.SIGNAL, "The model gives it too small a chance to pay after costs."),
     "NO_REJECTION": (Stage.SIGNAL, "The candle did not close near its top: nobody bought the fall."),
 }
 

@@ -5,13 +5,15 @@ Called by services.workers (writing), services.cycle (reading) and the admin for
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from trading.domain.market import INTERVAL_S
 from trading.domain.risk_score import NO_RISK_LIMIT
+from trading.domain.signal_model import SignalModel, name_signals, with_model
+from trading.domain.signals import StrategySpec
 from trading.domain.strategy import clean_parameters, get_strategy
 from trading.domain.universe import Universe
 
@@ -63,6 +65,19 @@ class WorkerConfig:
     max_slippage_bps: int
     full_size_risk: int = NO_RISK_LIMIT  # up to this risk score a trade has its whole size
     max_risk: int = NO_RISK_LIMIT  # beyond this one there is none
+    model: SignalModel | None = None  # asked at every signal; none = all are taken
+
+    @property
+    def spec(self) -> StrategySpec:
+        """The strategy as this worker asks it. Raises ValueError where there is none of that name."""
+        spec = get_strategy(self.strategy)
+        return spec if self.model is None else with_model(spec, self.model)
+
+    @property
+    def signals(self) -> str:
+        """Name of the trades that a model for this worker has to have learned from."""
+        exits = (self.take_profit_bps, self.stop_loss_bps, self.trailing_bps, self.max_hold_s)
+        return name_signals(self.strategy, self.interval, self.parameters, exits)
 
 
 # field -> (smallest, largest); all inclusive.
@@ -110,14 +125,12 @@ def check_config(config: WorkerConfig) -> WorkerConfig:
         raise InvalidConfiguration("trade_notional", f"more than 0, at most {MAX_NOTIONAL:,}")
     if not config.trade_notional <= config.budget <= MAX_NOTIONAL:
         raise InvalidConfiguration("budget", f"at least trade_notional, at most {MAX_NOTIONAL:,}")
-    return WorkerConfig(
-        **{
-            name: getattr(config, name)
-            for name in WorkerConfig.__dataclass_fields__
-            if name not in ("parameters",)
-        },
-        parameters=parameters,
-    )
+    checked = replace(config, parameters=parameters)
+    if checked.model is not None and checked.model.signals != checked.signals:
+        raise InvalidConfiguration(
+            "model", "one that learned from this strategy, interval, parameters and exits, or none"
+        )
+    return checked
 
 
 def _check_strategy(config: WorkerConfig) -> dict[str, float]:

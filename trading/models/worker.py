@@ -62,6 +62,9 @@ class WorkerVersion(models.Model):
     max_risk = models.PositiveSmallIntegerField(
         default=NO_RISK_LIMIT, help_text="Risk score, 0 to 100, beyond which nothing is entered"
     )
+    model: "models.JSONField[dict[str, Any] | None, dict[str, Any] | None]" = models.JSONField(
+        null=True, help_text="Numbers of the model that is asked at every signal; empty = none"
+    )
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
 

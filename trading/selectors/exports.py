@@ -84,7 +84,7 @@ EXPORTS: dict[str, Export] = {
             " take_profit_bps=version.take_profit_bps stop_loss_bps=version.stop_loss_bps"
             " trailing_bps=version.trailing_bps max_hold_s=version.max_hold_s cooldown_s=version.cooldown_s"
             " max_spread_bps=version.max_spread_bps max_slippage_bps=version.max_slippage_bps"
-            " full_size_risk=version.full_size_risk max_risk=version.max_risk created_at"
+            " full_size_risk=version.full_size_risk max_risk=version.max_risk model=version.model created_at"
         ),
         moment="created_at",
         related=("version",),

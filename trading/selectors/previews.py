@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from trading.domain.ports import MarketView
-from trading.domain.strategy import get_strategy
 from trading.domain.workers import WorkerConfig
 from trading.selectors.workers import resolve_universes
 
@@ -34,7 +33,7 @@ class Preview:
 def preview(config: WorkerConfig, *, market: MarketView, now: datetime) -> Preview:
     """Ask the strategy about every kept candle of the symbols that the configuration matches now."""
     symbols = resolve_universes({0: config}, now=now)[0]
-    spec = get_strategy(config.strategy)
+    spec = config.spec
     kept = market.candles(symbols[:SYMBOLS_TRIED], config.interval, length=CANDLES)
     wanted, longest_s = [], 0
     for symbol, candles in kept.items():

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from trading.domain.risk_score import NO_RISK_LIMIT
+from trading.domain.signal_model import SignalModel, model_to_json, parse_model
 from trading.domain.universe import InvalidUniverse, parse_universe, resolve, universe_to_json
 from trading.domain.values import InvalidNumber, to_decimal
 from trading.domain.workers import InvalidConfiguration, WorkerConfig, WorkerState, check_config
@@ -40,6 +41,7 @@ _DEFAULTS: dict[str, object] = {
     "full_size_risk": NO_RISK_LIMIT,
     "max_risk": NO_RISK_LIMIT,
     "parameters": {},
+    "model": None,
 }
 
 
@@ -81,6 +83,7 @@ def get_config(version: WorkerVersion) -> WorkerConfig:
         universe=parse_universe(version.universe),
         trade_notional=version.trade_notional,
         budget=version.budget,
+        model=None if version.model is None else parse_model(version.model),
         **{field: getattr(version, field) for field in _WHOLE_FIELDS},
     )
 
@@ -94,6 +97,7 @@ def config_to_json(config: WorkerConfig) -> dict[str, Any]:
         "universe": universe_to_json(config.universe),
         "trade_notional": str(config.trade_notional),
         "budget": str(config.budget),
+        "model": None if config.model is None else model_to_json(config.model),
         **{field: getattr(config, field) for field in _WHOLE_FIELDS},
     }
 
@@ -127,6 +131,7 @@ def parse_config(raw: Mapping[str, Any]) -> WorkerConfig:
             universe=universe,
             trade_notional=_decimal("trade_notional", values["trade_notional"]),
             budget=_decimal("budget", values["budget"]),
+            model=_model(values["model"]),
             **{field: _whole(field, values[field]) for field in _WHOLE_FIELDS},
         )
     )
@@ -137,6 +142,13 @@ def _decimal(field: str, value: object) -> Decimal:
         return to_decimal(str(value))
     except InvalidNumber as error:
         raise InvalidConfiguration(field, str(error)) from None
+
+
+def _model(value: object) -> SignalModel | None:
+    try:
+        return None if value is None else parse_model(value)
+    except ValueError as error:
+        raise InvalidConfiguration("model", str(error)) from None
 
 
 def _whole(field: str, value: object) -> int:

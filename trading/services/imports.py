@@ -23,7 +23,7 @@ from trading.selectors.workers import parse_config
 from trading.services import blacklist, workers
 
 MOST_ROWS = 2000
-_NESTED = ("parameters", "universe")
+_NESTED = ("parameters", "universe", "model")
 _CONFIG = tuple(WorkerConfig.__dataclass_fields__)
 
 

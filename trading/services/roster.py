@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from trading.domain.instrument import Instrument
-from trading.domain.strategy import StrategySpec, get_strategy
+from trading.domain.signal_model import SignalModel
+from trading.domain.signals import StrategySpec
 from trading.domain.universe import ListedSymbol, Universe, resolve
 from trading.domain.workers import WorkerConfig
 from trading.models import Worker
@@ -34,7 +35,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Squad:
-    """Workers that share interval, strategy, parameters and symbols, the oldest first.
+    """Workers that share interval, strategy, parameters, model and symbols, the oldest first.
 
     What the strategy says is said to all of them at once. `name` is the same in every process and changes
     with the members, so that what is counted for a squad counts for each of its workers.
@@ -46,7 +47,7 @@ class Squad:
     symbols: frozenset[str]
     posts: tuple[Post, ...]
     worker_ids: tuple[int, ...]
-    parameters_key: tuple[str, tuple[tuple[str, float], ...]]
+    parameters_key: tuple[str, tuple[tuple[str, float], ...], SignalModel | None]
     warmup: int
 
 
@@ -116,7 +117,8 @@ class Roster:
             if universe not in symbols:
                 symbols[universe] = frozenset(resolve(universe, self._listed, barred=barred, now=now))
             parameters = tuple(sorted(post.config.parameters.items()))
-            key = (post.config.interval, post.config.strategy, parameters, symbols[universe])
+            asked = (post.config.strategy, parameters, post.config.model)
+            key = (post.config.interval, asked, symbols[universe])
             members[key].append(post)
         squads: dict[str, list[Squad]] = defaultdict(list)
         for posts in members.values():
@@ -127,9 +129,9 @@ class Roster:
 
 def _squad(posts: Sequence[Post], symbols: frozenset[str]) -> Squad:
     config = posts[0].config
-    spec = get_strategy(config.strategy)
+    spec = config.spec
     worker_ids = tuple(post.worker.id for post in posts)
-    parameters_key = (spec.name, tuple(sorted(config.parameters.items())))
+    parameters_key = (spec.name, tuple(sorted(config.parameters.items())), config.model)
     told = repr((config.interval, parameters_key, sorted(symbols), worker_ids))
     return Squad(
         name=hashlib.blake2b(told.encode(), digest_size=NAME_BYTES).hexdigest(),

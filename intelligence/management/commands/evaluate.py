@@ -1,8 +1,9 @@
-"""`manage.py evaluate --data DIR`: the default configuration walked forward, beside chance, holding, nothing.
+"""`manage.py evaluate --data DIR`: the whole learning loop walked forward, beside chance, holding, nothing.
 
-With --json one JSON object goes to standard output: the figures of `backtest`, the changes that the walk
-made, the baselines, and the verdict. Exit 1: the verdict is no, or a candle file is wrong. Exit 2: a wrong
-option.
+It begins with the default configuration, tunes its parameters, trains its model and bars symbols as it would
+have done live. With --json one JSON object goes to standard output: the figures of `backtest`, the changes
+that the walk made, its models and bars, the baselines, and the verdict. Exit 1: the verdict is no, or a
+candle file is wrong. Exit 2: a wrong option.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from intelligence import baselines, plots, report
 from intelligence.backtest import CostModel, Market, Plan
+from intelligence.bar_walk import Bar
 from intelligence.command_input import NOT_FINE, WRONG_USAGE, add_data_options, read_market
+from intelligence.evaluation import BLACKLISTED, Walk, walk
+from intelligence.model_walk import ModelStep
 from intelligence.plans import plan_of_strategy
-from intelligence.walk_forward import Step, Walk, walk
+from intelligence.walk_forward import Step
 from trading.domain.strategy import DEFAULT_STRATEGY, STRATEGIES
 
 SEED = 2021  # of the random entries: the same answer at every call
@@ -87,12 +92,15 @@ def _answer(plan: Plan, market: Market, walked: Walk, *, taken_s: float) -> dict
     return {
         **figures,
         "strategy": plan.spec.name,
+        "denied": dict(outcome.denied),
         "interval": market.histories[0].interval,
         "win_rate_low": interval.win_rate_low,
         "win_rate_high": interval.win_rate_high,
         "reviews": walked.reviews,
         "changes": [{**asdict(each), "at": each.at.isoformat()} for each in walked.changes],
         "proposals": sum(each.step is Step.PROPOSED for each in walked.steps),
+        "models": [_model_row(each) for each in walked.models],
+        "bars": [_bar_row(each) for each in walked.bars],
         "baselines": {
             "random_entries": {
                 "draws": baselines.DRAWS,
@@ -105,6 +113,21 @@ def _answer(plan: Plan, market: Market, walked: Walk, *, taken_s: float) -> dict
         },
         "verdict": _verdict(figures, percentile),
     }
+
+
+def _model_row(step: ModelStep) -> dict[str, Any]:
+    judgement = step.judgement
+    return {
+        "at": step.at.isoformat(),
+        "note": step.note,
+        "is_asked": step.is_asked,
+        "is_proven": None if judgement is None else judgement.is_proven,
+        "judgement": None if judgement is None else asdict(judgement),
+    }
+
+
+def _bar_row(bar: Bar) -> dict[str, Any]:
+    return {**asdict(bar.finding), "since": bar.since.isoformat(), "until": bar.until.isoformat()}
 
 
 def _quantiles(draws: Any) -> dict[str, float | None]:
@@ -123,9 +146,16 @@ def _verdict(figures: dict[str, Any], percentile: float | None) -> dict[str, Any
     return {"is_met": all(parts.values()), **parts}
 
 
+def _tell_bars(bars: list[dict[str, Any]], signals: int) -> str:
+    counts = Counter(each["reason"] for each in bars)
+    told = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+    return f"bars: {told or 'none'}, which kept {signals} signals out"
+
+
 def _to_text(answer: dict[str, Any]) -> str:
     others = answer["baselines"]
     chance, holding = others["random_entries"], others["buy_and_hold"]
+    trained = [each for each in answer["models"] if each["judgement"]]
     lines = [
         "",
         f"walked forward on {answer['interval']} candles: {answer['reviews']} reviews, "
@@ -135,6 +165,8 @@ def _to_text(answer: dict[str, Any]) -> str:
             f"({each['step'].lower()}, proposed with {each['confidence']:.1%} after {each['tried']} tries)"
             for each in answer["changes"]
         ),
+        f"models: {len(trained)} trained, {sum(each['is_proven'] for each in trained)} proven; "
+        + _tell_bars(answer["bars"], answer["denied"].get(BLACKLISTED, 0)),
         f"random entries, same exits, {chance['draws']:,} draws: bps a trade p5 / p50 / p95 = "
         + " / ".join(report.number(value, "+.1f") for value in chance["expectancy_bps"].values())
         + f"; better than {report.number(chance['percentile'], '.1f')} % of them",

@@ -65,7 +65,7 @@ def _fill(run: Run) -> None:
     plan = plan_of_worker(config, costs=COSTS)
     begin = datetime.combine(run.begins_on, datetime.min.time(), UTC)
     end = min(datetime.combine(run.ends_on, datetime.min.time(), UTC) + timedelta(days=1), history.now())
-    warm_up = timedelta(seconds=plan.spec.warmup(plan.parameters) * INTERVAL_S[config.interval])
+    warm_up = timedelta(seconds=plan.asked.warmup(plan.parameters) * INTERVAL_S[config.interval])
     with history.follow(
         f"run:{run.pk}", f"Back-test of {run.worker.name}", total=STEPS, unit="steps"
     ) as work:

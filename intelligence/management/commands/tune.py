@@ -27,6 +27,7 @@ from intelligence.command_input import WRONG_USAGE
 from intelligence.models import TuningMode
 from intelligence.plans import plan_of_worker
 from intelligence.tuning import Subject
+from intelligence.walk_forward import NEEDED_DAYS
 from intelligence.worker_market import read_worker_market
 from trading import history
 
@@ -136,5 +137,5 @@ def _draw(subject: Subject, market: Market, path: Path) -> None:
 
 
 def _market(subject: Subject, data: Path | None, *, now: datetime, say: Callable[[str], object]) -> Market:
-    since = now - timedelta(days=tuning.NEEDED_DAYS)
+    since = now - timedelta(days=NEEDED_DAYS)
     return read_worker_market(subject.config, since=since, until=now, now=now, data=data, say=say)

@@ -9,8 +9,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from intelligence.blacklisting import ACTOR, FIRST_BAR, screen
-from intelligence.screening import ClosedReturn, odd_market, poor_performers
+from intelligence.blacklisting import ACTOR, screen
+from intelligence.screening import FIRST_BAR, ClosedReturn, odd_market, poor_performers
 from tests.support.builders import a_config
 from tests.support.markets import walk
 from trading.domain.values import trade_key

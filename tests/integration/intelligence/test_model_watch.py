@@ -68,7 +68,7 @@ def version() -> ModelVersion:
     plan = plan_of_strategy("DIP_REVERSION", interval_s=900, costs=CostModel(), changes=LOOSE)
     examples = collect(plan, cut(a_market(later_size=3e-3), BEGIN, end))
     instruments.refresh_instruments(venue=a_scene().venue, now=BEGIN)
-    config = a_config(interval="15m", universe=Universe(symbols=tuple(SYMBOLS)))
+    config = a_config(interval="15m", parameters=plan.parameters, universe=Universe(symbols=tuple(SYMBOLS)))
     worker = workers.create_worker("dips", config, actor="operator", now=BEGIN)
     workers.start_worker(worker.pk, actor="operator", now=BEGIN)
     return ModelVersion.objects.create(
@@ -79,6 +79,7 @@ def version() -> ModelVersion:
         judgement={"all_bps": 1.0, "taken_bps": 2.0, "taken": 1, "judged": 2},
         model={},
         parameters=dict(plan.parameters),
+        signals=config.signals,
         reference=reference_of(examples.names, examples.features, examples.begin_s),
         trained_at=end,
     )

@@ -263,6 +263,7 @@ def test_a_drifted_model_is_an_alert_row_and_costs_a_point(stage: Stage, receive
         digest="0" * 64,
         is_proven=True,
         judgement={},
+        signals="0" * 16,
         model={},
         trained_at=live.utc_now(),
         drifted_at=live.utc_now(),

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from bench.promotion import a_market
 from intelligence import baselines
 from intelligence.backtest import CostModel, Market, Plan, join, run
+from intelligence.evaluation import walk
 from intelligence.plans import plan_of_strategy
 from intelligence.sequential import evidence
-from intelligence.walk_forward import REACH, STEP, Change, Proof, Step, best_change, neighbours, walk
+from intelligence.walk_forward import REACH, STEP, Change, Proof, Step, best_change, neighbours
 from tests.support.markets import candles_of, history
 from tests.support.markets import walk as random_walk
 from trading.domain.exits import ExitTerms

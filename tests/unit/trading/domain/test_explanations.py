@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as draw
 
+from tests.support.builders import a_config
 from trading.domain.explanations import FIGURES, explain
 from trading.domain.signals import ENTRY, WARMING_UP, Candles
 from trading.domain.strategy import STRATEGIES
@@ -38,7 +39,7 @@ def test_the_first_condition_that_fails_is_the_reason(name: str, seed: int, is_l
     for row in range(ROWS - 40, ROWS):
         reason = spec.reasons[int(found.reasons[row])]
         values = {figure: float(column[row]) for figure, column in found.values.items()}
-        checks = list(explain(name, parameters, values))
+        checks = list(explain(a_config(strategy=name, parameters=parameters), values))
         failed = [check.reason for check in checks if check.holds is False]
         assert reason == WARMING_UP or (failed[0] if failed else ENTRY) == reason
         assert set(FIGURES) >= set(values)
@@ -47,6 +48,6 @@ def test_the_first_condition_that_fails_is_the_reason(name: str, seed: int, is_l
 def test_an_unknown_figure_is_neither_held_nor_failed() -> None:
     spec = STRATEGIES["DIP_REVERSION"]
 
-    checks = list(explain(spec.name, spec.defaults(), {"rsi": None}))
+    checks = list(explain(a_config(strategy=spec.name, parameters=spec.defaults()), {"rsi": None}))
 
     assert {(check.value, check.holds) for check in checks} == {(None, None)}
