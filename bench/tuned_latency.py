@@ -2,8 +2,8 @@
 
     python -m bench tuned_latency
 
-One stack, blocks of entries in turns: alone, beside a walk of tuning that never ends (as `manage.py tune`
-does it, with its low priority), alone, beside it. Both sides meet the same machine.
+One stack, blocks of entries in turns: alone, beside a walk of tuning that never ends (with the low priority
+of the analyst, who starts reviews), alone, beside it. Both sides meet the same machine.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from bench.stack import ROOT, Stack, quantile, running, wait_until
 from intelligence.backtest import CostModel
 from intelligence.evaluation import walk
 from intelligence.plans import plan_of_strategy
+from trading.management.supervisor.children import give_way
+from trading.management.supervisor.roles import ANALYST, NICENESS
 
 BLOCKS = 2
-NICENESS = 15  # that of `manage.py tune`
 FRAME, LEFT = 3, 6  # columns of LATENCIES
 
 
@@ -77,8 +78,12 @@ def _tuning() -> Iterator[None]:
 
 
 def main() -> None:
-    """Walk forward over one market after the other until killed; say so once it does."""
-    os.nice(NICENESS)
+    """Walk forward over one market after the other until killed; say so once it does.
+
+    In a session like the analyst's, whose child a review is.
+    """
+    os.setsid()
+    give_way(NICENESS[ANALYST])
     plan = plan_of_strategy("CAPITULATION", interval_s=INTERVAL_S, costs=CostModel())
     for seed in itertools.count():
         walk(plan, a_market(seed, kind="planted"))

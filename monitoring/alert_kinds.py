@@ -138,8 +138,8 @@ KINDS: dict[str, AlertKind] = {
     ),
     rules.MODEL_DRIFTED.code: AlertKind(
         AlertLevel.WARNING,
-        "Trading goes on without the model. Look at Models in the admin for what moved, and train it anew "
-        "(manage.py train) once there are enough signals of the new kind.",
+        "Look at Models in the admin for what moved. Automatic workers stop asking it at their next review; "
+        "in others untick Ask the model.",
         causes=_DATABASE,
     ),
     rules.WEIGHT_USED.code: AlertKind(
