@@ -95,6 +95,10 @@ def _explain(
 ) -> Comparison:
     """Look for what could explain the differences, until nothing differs or nothing changes any more."""
     seen = _amounts(last.differences) if last is not None else None
+    if _amounts([each.to_json() for each in comparison.differences]) not in ({}, seen):
+        # Mostly a fill of ours on its way, which needs no question about the fills of every busy symbol.
+        _settle_orders(report, desk=desk)
+        comparison = compare(desk=desk)
     for _ in range(COMPARE_ROUNDS):
         found = _amounts([each.to_json() for each in comparison.differences])
         if not found:

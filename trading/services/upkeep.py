@@ -61,7 +61,8 @@ RULES_AGE_PROTECTED = timedelta(seconds=10)
 RULES_PER_ROUND = 3
 # A stream that swallows an event shows no gap: resting orders are looked at this often (weight 80).
 RESTING_AGE = timedelta(seconds=6)
-# An exit that the price has passed is asked for this often at most, where the venue has not told of it.
+# An exit that the price has passed, and of which the venue has not told, is asked for again after this, then
+# as often as all that rests.
 PASSED_AGE = timedelta(seconds=2)
 
 
@@ -165,15 +166,37 @@ def _count_unprotected(trade: Trade, *, now: datetime) -> None:
 
 
 def _ask_for_passed(trade: Trade, *, desk: Desk) -> int:
-    """Ask for exits that the price has passed: the venue should have filled one, and has not told of it."""
-    now = desk.clock()
-    passed = Order.objects.filter(
+    """Ask for exits that the price has passed: the venue may have executed one, and has not told of it."""
+    resting = Order.objects.filter(
         trade=trade, side=Side.SELL.value, status__in=[status.value for status in ON_BOOK]
     )
-    due = list(passed.exclude(ask_at__gt=now))
-    Order.objects.filter(pk__in=[order.pk for order in due]).update(ask_at=now + PASSED_AGE)
+    together: dict[int, list[Order]] = defaultdict(list)
+    for order in resting.order_by("id"):
+        together[order.order_list_id or -order.pk].append(order)
     check = AbsenceCheck(AccountLook(desk))
-    return sum([resolve_order(order, desk=desk, check=check) for order in due])
+    return sum([_ask_for_exits(exits, desk=desk, check=check) for exits in together.values()])
+
+
+def _ask_for_exits(exits: Sequence[Order], *, desk: Desk, check: AbsenceCheck) -> int:
+    """Ask for one exit, or for the exits of one list. Gives how many ended.
+
+    A target that nothing has touched answers for its stop: "activation of one order immediately cancels
+    the other" (rest-api.md, "New Order list - OCO (TRADE)").
+    """
+    now = desk.clock()
+    first, *others = sorted(exits, key=lambda order: order.role != OrderRole.TAKE_PROFIT.value)
+    if first.ask_at is not None and now < first.ask_at:
+        return 0
+    # A stop waits for a trade: the bid alone may stand beyond it for minutes. One that it brings about soon
+    # is not missed; after that the list of all that rests is as young as another answer would be.
+    is_standing = first.ask_at is not None and now < first.ask_at + PASSED_AGE
+    ask_at = now + (RESTING_AGE if is_standing else PASSED_AGE)
+    Order.objects.filter(pk=first.pk).update(ask_at=ask_at)
+    ended = int(resolve_order(first, desk=desk, check=check))
+    is_untouched = first.status == OrderStatus.ACCEPTED.value
+    if first.role == OrderRole.TAKE_PROFIT.value and is_untouched:
+        return ended
+    return ended + sum([resolve_order(order, desk=desk, check=check) for order in others])
 
 
 def _look_closer(trades: Sequence[Trade], *, desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """Reconcile: lost replies, lost events, lost fills, foreign hands; asked for, booked once, never hidden."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -163,3 +164,31 @@ def test_an_asset_that_the_venue_no_longer_names_counts_as_zero(scene: Scene) ->
     report = _run(scene)
 
     assert [(each.asset, each.venue) for each in report.differences] == [("BNB", Decimal(0))]
+
+
+def test_a_fill_on_its_way_while_balances_are_asked_for_is_no_reason_to_ask_for_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(scene)
+    scene.pump()
+    true, true_fills, asked = scene.venue.balances, scene.venue.list_fills, list[str]()
+
+    def balances_after_a_fill() -> Any:
+        asked.append("balances")
+        if len(asked) == 1:
+            scene.quote("BTCUSDT", "101.00", "101.01")
+        return true()
+
+    def fills_of_a_symbol(symbol: str, *, since: datetime) -> Any:
+        asked.append(symbol)
+        return true_fills(symbol, since=since)
+
+    monkeypatch.setattr(scene.venue, "balances", balances_after_a_fill)
+    monkeypatch.setattr(scene.venue, "list_fills", fills_of_a_symbol)
+
+    report = _run(scene)
+    scene.pump()
+
+    assert (report.is_clean, asked) == (True, ["balances", "balances"])
+    assert Trade.objects.get().state == "CLOSED"
+    assert_ledger_agrees(scene)

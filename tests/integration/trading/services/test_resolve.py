@@ -11,6 +11,7 @@ import pytest
 from tests.support.desk import EngineVenue, Scene, a_scene
 from tests.support.trading import a_worker, always, assert_ledger_agrees, prepare, turn
 from trading.domain.executions import ExecutionReport
+from trading.domain.market import Quote
 from trading.domain.ports import OrderNotFound
 from trading.models import Order, Trade
 from trading.services import upkeep
@@ -215,6 +216,18 @@ def test_legs_whose_entry_expired_untold_are_asked_for(scene: Scene) -> None:
     assert not Order.objects.exclude(status="EXPIRED").exists()
 
 
+def test_legs_whose_entry_expired_are_not_asked_for_where_the_stream_told_of_it(scene: Scene) -> None:
+    venue = _see(scene)
+    scene.engine.set_book("BTCUSDT", bids=[(Decimal(99), Decimal(9))], asks=[(Decimal(500), Decimal(9))])
+    turn(scene)
+    scene.pump()
+
+    _wait(scene, 5.0)
+
+    assert Trade.objects.get().state == "ABORTED"
+    assert venue.asked == 0
+
+
 def test_an_exit_that_the_price_has_passed_is_asked_for_when_no_event_tells_of_it(scene: Scene) -> None:
     turn(scene)
     scene.pump()
@@ -225,3 +238,86 @@ def test_an_exit_that_the_price_has_passed_is_asked_for_when_no_event_tells_of_i
 
     assert (Trade.objects.get().state, Trade.objects.get().exit_reason) == ("CLOSED", "STOP_LOSS")
     assert_ledger_agrees(scene)
+
+
+def _hover(scene: Scene, seconds: float, *, every_s: float = 1.0) -> None:
+    """Let the bid stand below the stop while nobody trades there, which is what would trigger it."""
+    bid, ask, qty = Decimal(98), Decimal("100.01"), Decimal(9)
+    for _ in range(round(seconds / every_s)):
+        scene.market.set_quote(Quote("BTCUSDT", bid, qty, ask, qty, scene.clock(), scene.clock()))
+        upkeep.run(desk=scene.desk)
+        scene.clock.advance(every_s)
+
+
+def test_a_stop_that_only_the_bid_has_passed_is_asked_for_twice_then_as_often_as_all_that_rests(
+    scene: Scene,
+) -> None:
+    turn(scene)
+    scene.pump()
+    venue = _see(scene)
+
+    _hover(scene, 2.0)
+    assert venue.asked == 1
+    _hover(scene, 1.0)
+    assert venue.asked == 2
+    _hover(scene, 25.0)
+
+    assert venue.asked == 6
+    assert not Order.objects.filter(side="SELL").exclude(status="ACCEPTED").exists()
+
+
+def test_a_price_that_comes_back_to_an_exit_is_asked_about_at_once(scene: Scene) -> None:
+    turn(scene)
+    scene.pump()
+    venue = _see(scene)
+    _hover(scene, 3.0)
+    scene.clock.advance(20)
+
+    _hover(scene, 3.0)
+
+    assert venue.asked == 4
+
+
+def test_an_exit_that_fills_untold_while_the_price_hovers_is_found_within_the_age_of_what_rests(
+    scene: Scene,
+) -> None:
+    turn(scene)
+    scene.pump()
+    _hover(scene, 3.0)
+    scene.quote("BTCUSDT", "98.00", "98.01")
+    scene.engine.drain_events()
+
+    _hover(scene, 7.0)
+
+    assert (Trade.objects.get().state, Trade.objects.get().exit_reason) == ("CLOSED", "STOP_LOSS")
+    assert_ledger_agrees(scene)
+
+
+def test_exits_that_the_price_has_passed_and_the_stream_told_of_are_not_asked_for(scene: Scene) -> None:
+    turn(scene)
+    scene.pump()
+    scene.quote("BTCUSDT", "98.00", "98.01")
+    scene.pump()
+    venue = _see(scene)
+
+    _hover(scene, 10.0)
+
+    assert Trade.objects.get().state == "CLOSED"
+    assert venue.asked == 0
+
+
+def test_a_target_that_filled_in_part_untold_does_not_answer_for_its_stop(scene: Scene) -> None:
+    turn(scene)
+    scene.pump()
+    target = Order.objects.get(role="TAKE_PROFIT")
+    assert target.price is not None
+    part = [(target.price, target.qty / 2)]
+    scene.engine.set_book("BTCUSDT", bids=part, asks=[(target.price + 1, Decimal(9))])
+    scene.engine.drain_events()
+    at = scene.clock()
+    scene.market.set_quote(Quote("BTCUSDT", target.price, Decimal(9), target.price + 1, Decimal(9), at, at))
+
+    upkeep.run(desk=scene.desk)
+
+    assert Order.objects.get(role="STOP").status == "EXPIRED"
+    assert Order.objects.get(role="TAKE_PROFIT").filled_qty == target.qty / 2
