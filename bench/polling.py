@@ -36,7 +36,7 @@ ACCOUNT_EVERY_S = 10
 TRADED = "select count(*) from trading_trade"
 
 
-def measure(*, seconds: float = 60.0) -> dict[str, Any]:
+def measure(*, seconds: float = 180.0) -> dict[str, Any]:
     """Count both for so long each, and give requests a minute, what is saved, and prices from the cache."""
     symbols = known_symbols()[:SYMBOLS]
     options = ("--symbols", ",".join(symbols), "--seed", "11", "--balance", "USDT=1000000")

@@ -23,8 +23,8 @@ from intelligence.sequential import GAP_ROOM, evidence, needed_evidence
 from trading.domain.signal_model import SignalModel
 from trading.domain.signals import BoolArray, FloatArray, IntArray
 
-FOLDS = 6
-LEAST_EXAMPLES = 120
+FOLDS = 12
+LEAST_EXAMPLES = 150  # a training costs later ones evidence: not before it can show something
 PENALTY = 0.1  # small weights: a feature must earn its say
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def test_model_is_kept_once_with_its_worth_and_shown(tmp_path: Path, admin_client: Client) -> None:
     for each in a_market(1, kind="hinted").histories:
-        write_candles(tmp_path, f"{each.symbol}-15m-x.csv.gz", each.candles.part(0, 20_000))
+        write_candles(tmp_path, f"{each.symbol}-15m-x.csv.gz", each.candles.part(0, 21_500))
     options = ["--data", str(tmp_path), "--strategy", "CAPITULATION", "--json"]
     out = StringIO()
 
