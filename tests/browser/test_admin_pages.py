@@ -1,4 +1,4 @@
-"""The admin in a real browser: nobody is kept out, it fits a phone, and is there before its scripts."""
+"""The admin in a real browser: nobody is kept out, it fits a phone, and is there with the first answer."""
 
 from __future__ import annotations
 
@@ -59,21 +59,34 @@ def test_the_login_keeps_nobody_out(open_page: Opening) -> None:
     assert violations(visitor.page) == []
 
 
-def lose_a_script(page: Page) -> None:
-    """Let the script that the theme starts with never come."""
-    page.route("**/alpine.js", lambda route: route.abort())
+def lose_files(page: Page) -> None:
+    """Let no script and no style sheet ever come."""
+    page.route("**/static/**", lambda route: route.abort())
 
 
-def test_a_page_is_shown_before_the_themes_scripts_are_there(open_page: Opening) -> None:
+def test_a_page_is_shown_before_any_file_of_it_is_there(open_page: Opening) -> None:
     visitor = open_page(
         "/admin/trading/worker/",
         size=PHONE,
         wait=False,
         is_fresh=True,
-        prepare=lose_a_script,
+        prepare=lose_files,
     )
 
     assert visitor.page.locator("#result_list").is_visible()
     assert not visitor.page.get_by_role("dialog").is_visible()
+    assert visitor.page.locator("body").evaluate("node => getComputedStyle(node).fontSize") == "14px"
     assert visitor.overflow_px() == 0
-    visitor.complaints.clear()  # that the script did not come is a complaint to the browser
+    visitor.complaints.clear()  # that files did not come is a complaint to the browser
+
+
+def test_the_light_that_was_chosen_is_that_of_the_next_page_before_its_scripts(open_page: Opening) -> None:
+    visitor = open_page("/admin/", size=PHONE, wait=False, is_fresh=True)
+    visitor.page.evaluate("localStorage.setItem('_x_adminTheme', '\"dark\"')")
+    visitor.page.reload()
+    visitor.page.locator("html.dark").wait_for()
+    lose_files(visitor.page)
+    visitor.page.goto("/admin/trading/worker/")
+
+    assert visitor.page.locator("html.dark").count() == 1
+    visitor.complaints.clear()
