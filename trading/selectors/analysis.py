@@ -120,12 +120,12 @@ def read_totals(scope: Scope, recent: Recent) -> Figures:
     return figures
 
 
-def read_figures(scope: Scope, recent: Recent) -> Figures:
-    """Give what the trades of a scope come to in every cut, and beside it those of every worker.
+def read_cuts(scope: Scope, recent: Recent) -> Figures:
+    """Give what the trades of a scope come to in every cut, and beside it those of every worker; two queries.
 
-    Four queries. A scope of a version has totals only: its trades are not cut any further.
+    A scope of a version has totals only: its trades are not cut any further.
     """
-    figures = read_totals(scope, recent)
+    figures = Figures()
     own = _past(scope).filter(worker=scope.worker_id).exclude(cut=Cut.ALL.value)
     for row in _summed(own.values("cut", "key")):
         figures.slices[Cut(row["cut"]), row["key"]] = _tally(row)
