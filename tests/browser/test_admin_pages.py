@@ -27,6 +27,16 @@ PAGES = {
     "schedules": "/admin/django_celery_beat/periodictask/",
 }
 
+# What the font of icons does not know stays a word, which is wider than a sign.
+WORDS = """async () => {
+  await document.fonts.load('16px "Material Symbols Outlined"');
+  return [...document.querySelectorAll(".material-symbols-outlined")].filter((node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return range.getBoundingClientRect().width > 1.5 * parseFloat(getComputedStyle(node).fontSize);
+  }).map((node) => node.textContent.trim());
+}"""
+
 
 def address(stack: Stack, name: str) -> str:
     """Give the address of a page, of the first worker where it is one's."""
@@ -49,6 +59,14 @@ def test_a_wide_page_of_the_admin_keeps_nobody_out(open_page: Opening, stack: St
     visitor = open_page(address(stack, name), size=DESKTOP, wait=False)
 
     assert violations(visitor.page) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_icon_is_in_the_font_that_was_cut(open_page: Opening, stack: Stack, name: str) -> None:
+    visitor = open_page(address(stack, name), size=DESKTOP, wait=False)
+
+    assert visitor.page.locator(".material-symbols-outlined").count() > 20
+    assert visitor.page.evaluate(WORDS) == []
 
 
 def test_the_login_keeps_nobody_out(open_page: Opening) -> None:

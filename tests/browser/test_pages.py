@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from bench.latency import WILLING
 from bench.stack import Stack
@@ -68,13 +68,13 @@ def test_analysis_fits_the_screen_and_keeps_nobody_out(
     assert (violations if size == DESKTOP else in_both_lights)(visitor.page) == []
 
 
+def lose_the_script(page: Page) -> None:
+    """Let the script of the analysis page never come."""
+    page.route("**/analysis.js", lambda route: route.abort())
+
+
 def test_the_cuts_are_a_page_where_no_script_takes_them_in(open_page: Opening, trade: int) -> None:
-    visitor = open_page(
-        ANALYSES["analysis"],
-        size=PHONE,
-        is_fresh=True,
-        prepare=lambda page: page.route("**/analysis.js", lambda route: route.abort()),
-    )
+    visitor = open_page(ANALYSES["analysis"], size=PHONE, is_fresh=True, prepare=lose_the_script)
     visitor.page.get_by_role("link", name="By worker, symbol, hour").click()
 
     expect(visitor.page.get_by_role("heading", name="PnL by worker")).to_be_visible()
