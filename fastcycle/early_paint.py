@@ -1,8 +1,9 @@
-"""Lets the admin's pages paint before their scripts have run.
+"""Lets the admin's pages paint with the first answer, before any style sheet or script is there.
 
-The theme and Django put a dozen scripts into the head, which the browser must fetch and run before it shows
-anything. Here all of them are told to wait for the end of the page, in the order that they had; what
-waits by itself (modules, and Alpine) still comes last.
+The theme and Django put style sheets and a dozen scripts into the head, which the browser must fetch and run
+before it shows anything, and the theme hides the page until then. Here the page carries the styles that it
+uses, is shown at once, and its scripts come at its end, in the order that they had; what waits by itself
+(modules, and Alpine) still comes last.
 """
 
 from __future__ import annotations
@@ -13,39 +14,56 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-# Ours chooses light or dark, and must have done so before the first paint.
-RUN_AT_ONCE = frozenset(source.encode() for source in settings.UNFOLD["SCRIPTS"])
+from fastcycle.page_styles import write_styles
+
+# Ours is asked for before all others: it chooses light or dark.
+FIRST = frozenset(source.encode() for source in settings.UNFOLD["SCRIPTS"])
+# Kept by it.
+DARK_COOKIE = "fc_dark"
 SCRIPT = re.compile(rb'<script\s(?P<attributes>[^>]*\bsrc="(?P<source>[^"]+)"[^>]*)>\s*</script>')
+HIDDEN = re.compile(rb"<html\b(?P<attributes>[^>]*)\sx-cloak>")
 END = b"</body>"
 
 
 class EarlyPaintMiddleware:
-    """Rewrites the script tags of the admin's pages."""
+    """Rewrites the admin's pages."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer; a page of the admin with its scripts put off."""
+        """Answer; a page of the admin so that it paints early."""
         response = self._get_response(request)
         is_page = response.headers.get("Content-Type", "").startswith("text/html") and not response.streaming
         if is_page and request.path.startswith("/admin/"):
-            response.content = put_off_scripts(response.content)
+            page = show(response.content, is_dark=request.COOKIES.get(DARK_COOKIE) == "1")
+            response.content = write_styles(put_off_scripts(page))
         return response
 
 
+def show(page: bytes, *, is_dark: bool) -> bytes:
+    """Give the page as one that is not hidden; what its scripts will hide is, see monitoring/admin.css."""
+    classes = b"fc-waiting dark" if is_dark else b"fc-waiting"
+    return HIDDEN.sub(rb'<html class="' + classes + rb'"\g<attributes>>', page, count=1)
+
+
 def put_off_scripts(page: bytes) -> bytes:
-    """Give the page with its scripts deferred, those that were so already behind all others."""
+    """Give the page with its scripts deferred and at its end, those that were deferred behind all others."""
+    later: list[bytes] = []
     last: list[bytes] = []
 
     def put_off(found: re.Match[bytes]) -> bytes:
         words = found["attributes"].split()
-        if found["source"] in RUN_AT_ONCE or b"async" in words:
+        deferred = b"<script defer " + found["attributes"] + b"></script>"
+        if b"async" in words:
             return found[0]
+        if found["source"] in FIRST:
+            return deferred
         if b"defer" in words or b'type="module"' in words:
             last.append(found[0])
-            return b""
-        return b"<script defer " + found["attributes"] + b"></script>"
+        else:
+            later.append(deferred)
+        return b""
 
     begin, end, rest = SCRIPT.sub(put_off, page).rpartition(END)
-    return begin + b"".join(last) + end + rest if end else page
+    return b"".join((begin, *later, *last, end, rest)) if end else page

@@ -6,7 +6,7 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.urls import path
 
-from monitoring import alert_acts, analysis, charts, comparison, consumers, views, why, worker_choices
+from monitoring import alert_acts, analysis, charts, comparison, consumers, cuts, views, why, worker_choices
 
 app_name = "monitoring"
 
@@ -19,6 +19,7 @@ urlpatterns = [
     path("manifest.webmanifest", views.manifest, name="manifest"),
     path("why/", why.page, name="why"),
     path("analysis/", analysis.page, name="analysis"),
+    path("analysis/cuts/", cuts.page, name="cuts"),
     path("analysis/compare/", comparison.page, name="compare"),
     path("healthz", views.healthz, name="healthz"),
     path("metrics", views.metrics, name="metrics"),

@@ -1,4 +1,4 @@
-"""The admin in a real browser: nobody is kept out, it fits a phone, and is there before its scripts."""
+"""The admin in a real browser: nobody is kept out, it fits a phone, and is there with the first answer."""
 
 from __future__ import annotations
 
@@ -27,6 +27,16 @@ PAGES = {
     "schedules": "/admin/django_celery_beat/periodictask/",
 }
 
+# What the font of icons does not know stays a word, which is wider than a sign.
+WORDS = """async () => {
+  await document.fonts.load('16px "Material Symbols Outlined"');
+  return [...document.querySelectorAll(".material-symbols-outlined")].filter((node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return range.getBoundingClientRect().width > 1.5 * parseFloat(getComputedStyle(node).fontSize);
+  }).map((node) => node.textContent.trim());
+}"""
+
 
 def address(stack: Stack, name: str) -> str:
     """Give the address of a page, of the first worker where it is one's."""
@@ -51,6 +61,14 @@ def test_a_wide_page_of_the_admin_keeps_nobody_out(open_page: Opening, stack: St
     assert violations(visitor.page) == []
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_every_icon_is_in_the_font_that_was_cut(open_page: Opening, stack: Stack, name: str) -> None:
+    visitor = open_page(address(stack, name), size=DESKTOP, wait=False)
+
+    assert visitor.page.locator(".material-symbols-outlined").count() > 20
+    assert visitor.page.evaluate(WORDS) == []
+
+
 def test_the_login_keeps_nobody_out(open_page: Opening) -> None:
     visitor = open_page("/admin/login/", size=PHONE, wait=False, is_fresh=True)
     visitor.context.clear_cookies()
@@ -59,21 +77,34 @@ def test_the_login_keeps_nobody_out(open_page: Opening) -> None:
     assert violations(visitor.page) == []
 
 
-def lose_a_script(page: Page) -> None:
-    """Let the script that the theme starts with never come."""
-    page.route("**/alpine.js", lambda route: route.abort())
+def lose_files(page: Page) -> None:
+    """Let no script and no style sheet ever come."""
+    page.route("**/static/**", lambda route: route.abort())
 
 
-def test_a_page_is_shown_before_the_themes_scripts_are_there(open_page: Opening) -> None:
+def test_a_page_is_shown_before_any_file_of_it_is_there(open_page: Opening) -> None:
     visitor = open_page(
         "/admin/trading/worker/",
         size=PHONE,
         wait=False,
         is_fresh=True,
-        prepare=lose_a_script,
+        prepare=lose_files,
     )
 
     assert visitor.page.locator("#result_list").is_visible()
     assert not visitor.page.get_by_role("dialog").is_visible()
+    assert visitor.page.locator("body").evaluate("node => getComputedStyle(node).fontSize") == "14px"
     assert visitor.overflow_px() == 0
-    visitor.complaints.clear()  # that the script did not come is a complaint to the browser
+    visitor.complaints.clear()  # that files did not come is a complaint to the browser
+
+
+def test_the_light_that_was_chosen_is_that_of_the_next_page_before_its_scripts(open_page: Opening) -> None:
+    visitor = open_page("/admin/", size=PHONE, wait=False, is_fresh=True)
+    visitor.page.evaluate("localStorage.setItem('_x_adminTheme', '\"dark\"')")
+    visitor.page.reload()
+    visitor.page.locator("html.dark").wait_for()
+    lose_files(visitor.page)
+    visitor.page.goto("/admin/trading/worker/")
+
+    assert visitor.page.locator("html.dark").count() == 1
+    visitor.complaints.clear()

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from bench.latency import WILLING
 from bench.stack import Stack
@@ -17,8 +17,11 @@ from tests.support.servers import wait_until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(90), pytest.mark.xdist_group("browser")]
 PAGES = {"dashboard": "/", "why": "/why/", "acceptance": "/acceptance/"}
-ANALYSES = {"analysis": "/analysis/?period=all", "compare": "/analysis/compare/"}
-
+ANALYSES = {
+    "analysis": "/analysis/?period=all",
+    "cuts": "/analysis/cuts/?period=all",
+    "compare": "/analysis/compare/",
+}
 
 HASTY = {
     "strategy": "DIP_REVERSION", "interval": "1s",
@@ -57,11 +60,25 @@ def test_analysis_fits_the_screen_and_keeps_nobody_out(
     open_page: Opening, size: tuple[int, int], trade: int, name: str
 ) -> None:
     visitor = open_page(ANALYSES[name], size=size)
+    expect(visitor.page.locator("#cuts-link")).to_have_count(0)  # its place is taken by the cuts
     visitor.screenshot(name, whole=True)
 
     assert visitor.overflow_px() == 0
     assert visitor.small_targets() == []
     assert (violations if size == DESKTOP else in_both_lights)(visitor.page) == []
+
+
+def lose_the_script(page: Page) -> None:
+    """Let the script of the analysis page never come."""
+    page.route("**/analysis.js", lambda route: route.abort())
+
+
+def test_the_cuts_are_a_page_where_no_script_takes_them_in(open_page: Opening, trade: int) -> None:
+    visitor = open_page(ANALYSES["analysis"], size=PHONE, is_fresh=True, prepare=lose_the_script)
+    visitor.page.get_by_role("link", name="By worker, symbol, hour").click()
+
+    expect(visitor.page.get_by_role("heading", name="PnL by worker")).to_be_visible()
+    visitor.complaints.clear()  # that the script did not come is a complaint to the browser
 
 
 @pytest.fixture(scope="package")

@@ -101,17 +101,17 @@ def read_recent() -> Recent:
 
 
 def read_totals(scope: Scope, recent: Recent) -> Figures:
-    """Give the total of a scope's trades and the curve of their PnL; one query."""
+    """Give the total of a scope's trades and the curve of their PnL; two queries."""
     figures, total = Figures(), Tally()
     by = Cut.ALL if scope.version_id is None else Cut.VERSION
     key = "" if scope.version_id is None else str(scope.version_id)
     rows = _past(scope).filter(cut=by.value, key=key)
     if scope.version_id is None:
         rows = rows.filter(worker=scope.worker_id)
-    for row in rows.order_by("day").values("day", *_SUMS):
-        tally = _tally(row)
-        total.add(tally)
-        figures.curve.append(Point(day_range(row["day"])[1], tally.trades, tally.pnl))
+    for row in _summed(rows.values("quote_asset")):
+        total.add(_tally(row))
+    for day, trades, pnl in rows.order_by("day").values_list("day", "trades", "pnl"):
+        figures.curve.append(Point(day_range(day)[1], trades, pnl))
     for trade in recent.trades:
         if scope.has(trade):
             total.count(trade)
@@ -120,12 +120,12 @@ def read_totals(scope: Scope, recent: Recent) -> Figures:
     return figures
 
 
-def read_figures(scope: Scope, recent: Recent) -> Figures:
-    """Give what the trades of a scope come to in every cut, and beside it those of every worker.
+def read_cuts(scope: Scope, recent: Recent) -> Figures:
+    """Give what the trades of a scope come to in every cut, and beside it those of every worker; two queries.
 
-    Three queries. A scope of a version has totals only: its trades are not cut any further.
+    A scope of a version has totals only: its trades are not cut any further.
     """
-    figures = read_totals(scope, recent)
+    figures = Figures()
     own = _past(scope).filter(worker=scope.worker_id).exclude(cut=Cut.ALL.value)
     for row in _summed(own.values("cut", "key")):
         figures.slices[Cut(row["cut"]), row["key"]] = _tally(row)
@@ -163,8 +163,8 @@ def _summed(rows: Any) -> Any:
 
 
 def _tally(row: Mapping[str, Any]) -> Tally:
-    """Read sums from a row, or from a group of rows."""
-    values: dict[str, Any] = {name: row.get(f"sum_{name}", row.get(name)) for name in _SUMS}
+    """Read sums from a group of rows."""
+    values: dict[str, Any] = {name: row[f"sum_{name}"] for name in _SUMS}
     for name, value in values.items():
         if isinstance(value, Decimal):  # a sum of SQLite carries the dust of its floats
             values[name] = value.quantize(PLACES)

@@ -2,14 +2,18 @@
 
 const root = document.documentElement;
 
-/* The theme hides the whole page until its scripts are done; what they would hide stays hidden by admin.css. */
-root.removeAttribute("x-cloak");
-root.classList.add("fc-waiting");
+/* The server shows the page before the theme's scripts are done; until then admin.css hides what they would. */
 document.addEventListener("alpine:initialized", () => root.classList.remove("fc-waiting"));
+
+/* The server writes the next page in the light of this one. */
+new MutationObserver(() => {
+  document.cookie = `fc_dark=${root.classList.contains("dark") ? 1 : 0}; path=/admin/; max-age=31536000; samesite=strict`;
+}).observe(root, { attributeFilter: ["class"] });
 
 const chosen = (localStorage.getItem("_x_adminTheme") ?? "").replaceAll('"', "");
 const isDark = chosen === "dark" || (chosen !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
 root.classList.toggle("dark", isDark);
+root.classList.add("fc-lit");
 
 /* Landmarks, for those who move by them. */
 function name(selector, attribute, text) {

@@ -1,5 +1,5 @@
-/* Values of a curve under a finger, moments in the operator's zone, and no second press for a choice. The page
-   works without it. */
+/* Values of a curve under a finger, moments in the operator's zone, no second press for a choice, and the cuts, which
+   take the server longer than all above them. The page works without it. */
 
 import { amountText, localText, utcText } from "./format.js";
 
@@ -34,4 +34,13 @@ for (const figure of document.querySelectorAll(".plot")) {
     said.textContent = `${localText(near.ms, Date.now())}: ${amountText(near.value, { signed: true })} ${figure.dataset.unit}`;
   });
   figure.addEventListener("pointerleave", () => { said.hidden = true; });
+}
+
+const link = document.getElementById("cuts-link");
+if (link) {
+  const reply = await fetch(link.href).catch(() => null);
+  if (reply?.ok && !reply.redirected) {
+    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    link.closest(".cuts").replaceWith(page.querySelector(".cuts"));
+  }
 }

@@ -1,7 +1,6 @@
 """The analysis pages: the same figures before and after days are summed up, few queries, clear refusals."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -16,7 +15,8 @@ from trading.models import Worker
 from trading.services import figures
 
 pytestmark = pytest.mark.usefixtures("always", "redis_client")
-PAGES = ("/analysis/?period=all", "/analysis/compare/")
+TOTAL, CUTS = "/analysis/?period=all", "/analysis/cuts/?period=all"
+PAGES = (TOTAL, CUTS, "/analysis/compare/")
 
 
 @pytest.fixture
@@ -27,10 +27,14 @@ def traded(site: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "utc_now", lambda: NOON)
 
 
-def told(response: Any) -> dict[str, tuple[object, ...]]:
-    """Give what every cut of a page says, by its name."""
-    cuts = [("", "all", response.context["total"])]
-    cuts += [(card.id, row.name, row.tally) for card in response.context["cards"] for row in card.rows]
+def told(operator: Client, question: str) -> dict[str, tuple[object, ...]]:
+    """Give what the total and every cut say, by its name."""
+    total, cards = (
+        operator.get(TOTAL + question).context["total"],
+        operator.get(CUTS + question).context["cards"],
+    )
+    cuts = [("", "all", total)]
+    cuts += [(card.id, row.name, row.tally) for card in cards for row in card.rows]
     return {
         f"{cut} {name}": (tally.trades, tally.wins, tally.pnl, tally.fees, tally.slippage, tally.turnover)
         for cut, name, tally in cuts
@@ -39,12 +43,12 @@ def told(response: Any) -> dict[str, tuple[object, ...]]:
 
 @pytest.mark.usefixtures("traded")
 def test_the_page_says_the_same_before_and_after_days_are_summed_up(operator: Client) -> None:
-    worker = f"{PAGES[0]}&worker={Worker.objects.earliest('pk').pk}"
-    before = [told(operator.get(address)) for address in (PAGES[0], worker)]
+    questions = ("", f"&worker={Worker.objects.earliest('pk').pk}")
+    before = [told(operator, question) for question in questions]
 
     assert figures.roll_up(now=NOON) > 0
 
-    assert [told(operator.get(address)) for address in (PAGES[0], worker)] == before
+    assert [told(operator, question) for question in questions] == before
     assert [each[" all"][0] for each in before] == [1000, 100]
     assert len(before[0]) > 60
 
@@ -71,6 +75,7 @@ def test_the_number_of_queries_does_not_grow_with_the_trades(operator: Client, a
         ("/analysis/?asset=EUR", "asset must be one of USDT"),
         ("/analysis/?worker=abc", "worker must be a whole number"),
         ("/analysis/?worker=99999", "worker 99999 does not exist"),
+        ("/analysis/cuts/?worker=99999", "worker 99999 does not exist"),
         ("/analysis/compare/?a_whose=worker:99999", "a_whose must be empty, worker:ID, version:ID or run:ID"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The admin's scripts wait for the end of the page, in the order that they had."""
+"""The admin's pages wait for nothing: neither for scripts, which keep their order, nor for a known light."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fastcycle.early_paint import put_off_scripts
+from fastcycle.early_paint import put_off_scripts, show
 
 PAGE = b"""<html><head>
 <script src="/a/alpine.js" defer></script>
@@ -23,17 +23,30 @@ PAGE = b"""<html><head>
 
 
 def order(page: bytes) -> list[str]:
-    """What runs, in its order: at once first, then what waits."""
+    """What runs, in its order; every script waits for the page."""
     tags = re.findall(r"<script ([^>]*)src=\"[^\"]*/(\w+)\.js\"([^>]*)>", page.decode())
-    waits = [any(word in before + after for word in ("defer", "module")) for before, _, after in tags]
-    names = [name for _, name, _ in tags]
-    early = [name for name, is_late in zip(names, waits, strict=True) if not is_late]
-    return early + [name for name, is_late in zip(names, waits, strict=True) if is_late]
+    assert all("defer" in before + after or "module" in before + after for before, _, after in tags)
+    return [name for _, name, _ in tags]
 
 
-def test_scripts_run_in_their_old_order_and_only_one_of_them_before_the_page() -> None:
-    assert order(PAGE) == ["jquery", "admin", "form", "alpine", "preview"]
+def test_scripts_wait_for_the_page_in_their_old_order_and_ours_is_the_first() -> None:
     assert order(put_off_scripts(PAGE)) == ["admin", "jquery", "form", "alpine", "preview"]
+
+
+def test_only_ours_is_asked_for_before_the_page() -> None:
+    head, _, body = put_off_scripts(PAGE).partition(b"</head>")
+
+    assert order(head) == ["admin"]
+    assert body.index(b"application/json") < body.index(b"/a/jquery.js")
+
+
+@pytest.mark.parametrize(("is_dark", "classes"), [(False, b"fc-waiting"), (True, b"fc-waiting dark")])
+def test_a_hidden_page_is_shown_in_the_light_in_which_the_last_one_was_left(
+    is_dark: bool, classes: bytes
+) -> None:
+    shown = show(b'<html lang="en" x-data="theme()" x-cloak><p x-cloak></p>', is_dark=is_dark)
+
+    assert shown == b'<html class="' + classes + b'" lang="en" x-data="theme()"><p x-cloak></p>'
 
 
 def test_what_a_tag_carries_stays() -> None:
