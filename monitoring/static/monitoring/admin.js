@@ -26,4 +26,3 @@ document.addEventListener("DOMContentLoaded", () => {
   name("#nav-sidebar-inner", "aria-label", "All pages");
   name("#tabs-items", "aria-label", "Parts of this page");
 });
-addEventListener("load", () => name(".simplebar-content-wrapper", "aria-label", "Scrolled part"));
