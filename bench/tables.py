@@ -293,7 +293,7 @@ def _surface(result: Result) -> str:
         f"{_ms(prices['p99_ms'])} ({prices['symbols']} symbols, {_number(prices['painted_a_second'])} "
         f"painted a second); main thread busy {prices['main_thread_busy']:.0%}. {_load(result)}"
     )
-    head = (f"{result['stored_trades']:,} trades stored", "largest paint", "worst of three", "transferred")
+    head = (f"{result['stored_trades']:,} trades stored", "largest paint", "worst", "transferred")
     return f"{_rows(head, pages)}\n\n{said}"
 
 
