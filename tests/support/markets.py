@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
+from intelligence.backtest import Market
 from intelligence.candle_files import History
 from trading.domain.signals import Candles
 
@@ -42,6 +44,11 @@ def walk(rows: int, *, seed: int, size: float = 2e-3, interval_s: int = 60) -> C
 def history(candles: Candles, symbol: str = "AAAUSDT", interval: str = "1m") -> History:
     """Give candles a name and steps."""
     return History(symbol, interval, candles, ticks_per_unit=100.0, steps_per_unit=1_000.0)
+
+
+def day(market: Market, number: int) -> datetime:
+    """Give the moment so many days after a market's first candle."""
+    return datetime.fromtimestamp(int(market.arrays.open_s[0]), tz=UTC) + timedelta(days=number)
 
 
 def write_candles(folder: Path, name: str, candles: Candles) -> Path:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -13,10 +11,8 @@ from bench.promotion import a_market
 from intelligence.backtest import CostModel, Market
 from intelligence.models import ModelVersion, Tuning, TuningMode
 from intelligence.tuning import find_subject, review, set_mode
-from tests.support.builders import a_config
+from tests.support.markets import day
 from trading.domain.signal_model import SignalModel
-from trading.domain.strategy import get_strategy
-from trading.domain.universe import Universe
 from trading.models import JournalEntry, Worker
 from trading.services import workers
 
@@ -27,26 +23,6 @@ COSTS = CostModel()
 @pytest.fixture(scope="module")
 def hinted() -> Market:
     return a_market(2, kind="hinted")
-
-
-@pytest.fixture
-def worker(now: datetime) -> Worker:
-    config = a_config(
-        strategy="CAPITULATION",
-        parameters=get_strategy("CAPITULATION").defaults(),
-        interval="15m",
-        universe=Universe(symbols=("AUSDT", "BUSDT", "CUSDT")),
-        trade_notional=Decimal(1_000),
-        budget=Decimal(10_000),
-        take_profit_bps=300,
-        stop_loss_bps=500,
-        max_hold_s=72 * 3600,
-    )
-    return workers.create_worker("deep", config, actor="operator", now=now)
-
-
-def day(market: Market, number: int) -> datetime:
-    return datetime.fromtimestamp(int(market.arrays.open_s[0]), tz=UTC) + timedelta(days=number)
 
 
 def reviewed(worker: Worker, market: Market, number: int) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -19,11 +18,9 @@ from intelligence import tuning
 from intelligence.backtest import CostModel, Market
 from intelligence.models import Challenge, ChallengeState, Tuning, TuningMode
 from intelligence.tuning import find_subject, review, set_mode
-from tests.support.builders import a_config
 from tests.support.desk import a_scene
-from tests.support.markets import walk, write_candles
+from tests.support.markets import day, walk, write_candles
 from trading import history
-from trading.domain.strategy import get_strategy
 from trading.domain.universe import Universe
 from trading.models import JournalEntry, Worker
 from trading.services import instruments, workers
@@ -36,27 +33,6 @@ MAJORS = ("BTCUSDT", "ETHUSDT")
 @pytest.fixture(scope="module")
 def planted() -> Market:
     return a_market(4, kind="planted")
-
-
-@pytest.fixture
-def worker(now: datetime) -> Worker:
-    config = a_config(
-        strategy="CAPITULATION",
-        parameters=get_strategy("CAPITULATION").defaults(),
-        interval="15m",
-        universe=Universe(symbols=("AUSDT", "BUSDT", "CUSDT")),
-        trade_notional=Decimal(1_000),
-        budget=Decimal(10_000),
-        max_open_trades=10,
-        take_profit_bps=300,
-        stop_loss_bps=500,
-        max_hold_s=72 * 3600,
-    )
-    return workers.create_worker("deep", config, actor="operator", now=now)
-
-
-def day(market: Market, number: int) -> datetime:
-    return datetime.fromtimestamp(int(market.arrays.open_s[0]), tz=UTC) + timedelta(days=number)
 
 
 def reviewed(worker: Worker, market: Market, *days: int) -> list[str]:
