@@ -31,6 +31,7 @@ PAGES = {
 WORDS = """async () => {
   await document.fonts.load('16px "Material Symbols Outlined"');
   return [...document.querySelectorAll(".material-symbols-outlined")].filter((node) => {
+    node.getAnimations().forEach((turn) => turn.finish());  // one that is half turned is wider
     const range = document.createRange();
     range.selectNodeContents(node);
     return range.getBoundingClientRect().width > 1.5 * parseFloat(getComputedStyle(node).fontSize);
