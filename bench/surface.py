@@ -139,12 +139,15 @@ def _cookies(stack: Stack) -> list[Any]:
 
 def _step_back(program: str) -> None:
     """Let the browser's processes, and those that they will start, go after all others."""
-    for process in psutil.Process().children(recursive=True):
-        if process.name() == program:
-            process.nice(NICENESS)
-            autogroup = Path(f"/proc/{process.pid}/autogroup")
-            if autogroup.exists():  # shares of a session, which Linux looks at before niceness
-                autogroup.write_text(str(NICENESS))
+    ours = [each for each in psutil.Process().children(recursive=True) if each.name() == program]
+    if not ours:
+        raise SystemExit(f"surface finds no process of {program} that could step back")
+    for process in ours:
+        process.nice(NICENESS)
+        autogroup = Path(f"/proc/{process.pid}/autogroup")
+        # Shares of a session, which Linux looks at before niceness; one wish each is heard at once.
+        if autogroup.exists() and os.getsid(process.pid) == process.pid:
+            autogroup.write_text(str(NICENESS))
 
 
 def _open(browser: Browser, stack: Stack, cookies: list[Any], size: tuple[int, int]) -> BrowserContext:

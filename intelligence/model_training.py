@@ -16,7 +16,7 @@ from intelligence.backtest import Market, Plan, find_signals
 from intelligence.drift import Drift, compare, reference_of
 from intelligence.meta_labels import collect, features_at
 from intelligence.meta_model import Judgement, chances_of, judge, largest_move_bps
-from trading.domain.signal_model import SignalModel, name_signals
+from trading.domain.signal_model import SignalModel, name_signals, with_features
 from trading.domain.signals import BoolArray, FloatArray
 
 TRAIN_DAYS = 90  # a model is trained anew after so long
@@ -40,6 +40,11 @@ class Trained:
 def signals_of(plan: Plan, interval: str) -> str:
     """Name the plan's signals and exits, as trading.domain.workers names a worker's."""
     return name_signals(plan.spec.name, interval, plan.parameters, plan.terms)
+
+
+def warm_rows(plan: Plan) -> int:
+    """Give how many candles before a moment are needed to know the features of a signal at it."""
+    return with_features(plan.spec).warmup(plan.parameters) + 1
 
 
 def train(plan: Plan, market: Market, *, number: int) -> Trained | int:

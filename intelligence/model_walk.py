@@ -18,9 +18,10 @@ from intelligence.model_training import (
     look_for_drift,
     signals_of,
     train,
+    warm_rows,
 )
 from intelligence.walk_forward import DAY_S, NEEDED_DAYS, window
-from trading.domain.signal_model import SignalModel, with_features
+from trading.domain.signal_model import SignalModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ModelWalker:
         asked = None if self._proven is None or drifted else self._proven.model
         if judgement is not None or (asked is not None) != self._was_asked:
             self._was_asked = asked is not None
-            note = "has drifted" if drifted else "trained" if judgement is not None else "stands"
+            note = _tell(drifted=drifted, is_trained=judgement is not None, is_asked=self._was_asked)
             self.steps.append(
                 ModelStep(datetime.fromtimestamp(now_s, tz=UTC), note, self._was_asked, judgement)
             )
@@ -74,8 +75,15 @@ class ModelWalker:
 
     def _has_drifted(self, plan: Plan, proven: Trained, now_s: int) -> bool:
         since_s = max(now_s - RECENT_DAYS * DAY_S, int(proven.reference["until_s"]) + 1)
-        warm_s = self._market.interval_s * (with_features(plan.spec).warmup(plan.parameters) + 1)
-        recent = window(self._market, since_s - warm_s, now_s)
+        recent = window(self._market, since_s - self._market.interval_s * warm_rows(plan), now_s)
         return recent is not None and bool(
             look_for_drift(plan, recent, proven.reference, since_s=since_s).drifted
         )
+
+
+def _tell(*, drifted: bool, is_trained: bool, is_asked: bool) -> str:
+    if drifted:
+        return "has drifted"
+    if is_trained:
+        return "trained"
+    return "stands again" if is_asked else "learned from other parameters"

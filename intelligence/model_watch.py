@@ -16,11 +16,10 @@ from django.db import transaction
 
 from intelligence.backtest import CostModel, Market
 from intelligence.drift import Drift
-from intelligence.model_training import RECENT_DAYS, look_for_drift
+from intelligence.model_training import RECENT_DAYS, look_for_drift, warm_rows
 from intelligence.models import ModelVersion
 from intelligence.plans import plan_of_strategy
 from trading.domain.market import INTERVAL_S
-from trading.domain.signal_model import with_features
 from trading.selectors.workers import get_config, list_acting, resolve_universes
 from trading.services import journal
 
@@ -65,7 +64,7 @@ def _look(version: ModelVersion, read: Read, *, now: datetime) -> Drift | None:
     )
     since = max(now - RECENT, datetime.fromtimestamp(version.reference["until_s"] + 1, tz=now.tzinfo))
     step = timedelta(seconds=INTERVAL_S[version.interval])
-    warm = since - step * (with_features(plan.spec).warmup(plan.parameters) + 1)
+    warm = since - step * warm_rows(plan)
     market = read(symbols, version.interval, warm, now)
     if market is None:
         return None

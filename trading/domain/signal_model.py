@@ -58,8 +58,14 @@ class SignalModel:
         return f"model {self.digest[:8]}, lets through from {self.threshold:.0%}"
 
     def chance(self, features: Mapping[str, FloatArray]) -> FloatArray:
-        """Give the chance that a signal pays, in the features' shape; NaN where one is not known."""
-        odds = self.intercept + np.sum(list(self._pushes(features).values()), axis=0)
+        """Give the chance that a signal pays, in the features' shape.
+
+        NaN, which lets nothing through, where a feature is not known; so it is everywhere for a model of
+        features that are no more.
+        """
+        pushes = self._pushes(features)
+        missing = 0.0 if len(pushes) == len(self.names) else np.nan
+        odds = self.intercept + np.sum(list(pushes.values()), axis=0) + missing
         chances: FloatArray = 1.0 / (1.0 + np.exp(-odds))
         return chances
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from trading.domain.market import INTERVAL_S
 from trading.domain.risk_score import NO_RISK_LIMIT
-from trading.domain.signal_model import SignalModel, name_signals, with_model
+from trading.domain.signal_model import SignalModel, feature_names, name_signals, with_model
 from trading.domain.signals import StrategySpec
 from trading.domain.strategy import clean_parameters, get_strategy
 from trading.domain.universe import Universe
@@ -126,11 +126,19 @@ def check_config(config: WorkerConfig) -> WorkerConfig:
     if not config.trade_notional <= config.budget <= MAX_NOTIONAL:
         raise InvalidConfiguration("budget", f"at least trade_notional, at most {MAX_NOTIONAL:,}")
     checked = replace(config, parameters=parameters)
-    if checked.model is not None and checked.model.signals != checked.signals:
+    if checked.model is not None:
+        _check_model(checked, checked.model)
+    return checked
+
+
+def _check_model(config: WorkerConfig, model: SignalModel) -> None:
+    if model.signals != config.signals:
         raise InvalidConfiguration(
             "model", "one that learned from this strategy, interval, parameters and exits, or none"
         )
-    return checked
+    names = feature_names(get_strategy(config.strategy))
+    if model.names != names:
+        raise InvalidConfiguration("model", f"names must be {', '.join(names)}")
 
 
 def _check_strategy(config: WorkerConfig) -> dict[str, float]:

@@ -46,7 +46,7 @@ class Reviewed:
 class Command(BaseCommand):
     """Review workers that may be tuned."""
 
-    help = "Reviews the parameters of workers: propose, shadow, replace by a sequential test, return."
+    help = "Reviews workers: their parameters (propose, shadow, replace, return), and the model they ask."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

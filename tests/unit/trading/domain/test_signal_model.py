@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,19 @@ def test_worker_asks_only_a_model_of_its_own_signals() -> None:
     assert check_config(fitting).model == fitting.model
     with pytest.raises(InvalidConfiguration, match="model: one that learned from this strategy"):
         check_config(a_config(parameters=config.parameters, model=fitting.model, stop_loss_bps=101))
+
+
+def test_model_of_features_that_are_no_more_is_refused_and_lets_nothing_through() -> None:
+    config = a_config(parameters=get_strategy("DIP_REVERSION").defaults())
+    model = a_model("DIP_REVERSION", threshold=0.0, signals=config.signals)
+    other = replace(model, names=("hope", *model.names[1:]))
+
+    with pytest.raises(InvalidConfiguration, match="model: names must be depth, rsi"):
+        check_config(replace(config, model=other))
+    spec = with_model(get_strategy("DIP_REVERSION"), other)
+    loose = {**config.parameters, "z_entry": 0.5, "rsi_entry": 60.0, "reward_bps": 2.0}
+    assert with_model(get_strategy("DIP_REVERSION"), model).signals(walk(900, seed=1), loose).entries.any()
+    assert not spec.signals(walk(900, seed=1), loose).entries.any()
 
 
 def test_equal_signals_have_an_equal_name_whatever_their_numbers_are_written_in() -> None:
