@@ -178,6 +178,7 @@ class WorkerForm(forms.ModelForm, _ConfigForm):  # type: ignore[misc, type-arg] 
         super().__init__(*args, **kwargs)
         if self.model is None:
             self.fields["ask_model"].disabled = True
+            self.fields["ask_model"].help_text = f"It has none now. {self.fields['ask_model'].help_text}"
 
     def clean_name(self) -> str:
         """Check the name by the rule of the domain."""

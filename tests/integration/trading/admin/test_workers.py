@@ -56,6 +56,13 @@ def test_saving_a_new_worker_makes_it_stopped_with_its_parameters(site: Scene, o
     assert JournalEntry.objects.get(action="worker.created").actor == "operator"
 
 
+def test_a_worker_without_a_model_says_so(site: Scene, operator: Client) -> None:
+    field = operator.get(ADD).context["adminform"].form.fields["ask_model"]
+
+    assert field.disabled
+    assert field.help_text.startswith("It has none now.")
+
+
 def test_saving_again_makes_a_version_with_the_reason_in_the_journal(site: Scene, operator: Client) -> None:
     operator.post(ADD, a_form())
     worker = Worker.objects.get()
