@@ -54,20 +54,17 @@ def rsi(closes: FloatArray, length: int) -> FloatArray:
     Warm-up: wilder_warmup(length) + 1 rows. Source: Wilder (1978), section on the RSI.
     """
     changes = _changes(closes)
-    rises = wilder_mean(np.maximum(changes, 0.0), length)
-    falls = wilder_mean(np.maximum(-changes, 0.0), length)
-    total = rises + falls
-    with np.errstate(invalid="ignore", divide="ignore"):
-        index = np.where(total > 0.0, 100.0 * rises / total, 50.0)
-    index[np.isnan(total)] = np.nan
-    return index
+    up = np.maximum(changes, 0.0)
+    rises, falls = wilder_mean(up, length), wilder_mean(up - changes, length)
+    falls += rises
+    rises *= 100.0
+    return ratio(rises, falls, otherwise=50.0)
 
 
 def true_range(highs: FloatArray, lows: FloatArray, closes: FloatArray) -> FloatArray:
     """Give the larger of the candle's range and its reach from the close before; NaN on the first row."""
-    result = np.full(closes.shape, np.nan)
-    before = closes[:-1]
-    result[1:] = np.maximum(highs[1:], before) - np.minimum(lows[1:], before)
+    before, result = closes[:-1], _warming_up(closes, 1)
+    np.subtract(np.maximum(highs[1:], before), np.minimum(lows[1:], before), out=result[1:])
     return result
 
 
@@ -81,12 +78,14 @@ def atr(highs: FloatArray, lows: FloatArray, closes: FloatArray, length: int) ->
 
 def rolling_mean(values: FloatArray, length: int) -> FloatArray:
     """Give the mean of the last `length` rows. Warm-up: length rows."""
-    return rolling_sum(values, length) / length
+    mean = rolling_sum(values, length)
+    mean /= length
+    return mean
 
 
 def rolling_sum(values: FloatArray, length: int) -> FloatArray:
     """Give the sum of the last `length` rows, added in pairs. Warm-up: length rows."""
-    result = np.full(values.shape, np.nan)
+    result = _warming_up(values, length - 1)
     if len(values) < length:
         return result
     size, block, done, total = 1, values, 0, values[:0]
@@ -108,12 +107,18 @@ def rolling_mean_std(values: FloatArray, length: int) -> tuple[FloatArray, Float
     Source: pairwise moments as in Chan, Golub, LeVeque (1983), so that large prices lose no digits.
     """
     mean, squares = _rolling_moments(values, length)
-    return mean, np.sqrt(squares / length)
+    squares /= length
+    return mean, np.sqrt(squares, out=squares)
 
 
 def change_bps(values: FloatArray, rows: int) -> FloatArray:
     """Give the change over `rows` rows in bps of the earlier value."""
-    return (values / shift(values, rows) - 1.0) * BPS
+    result, count = _warming_up(values, rows), len(values)
+    if rows < count:
+        change = np.divide(values[rows:], values[: count - rows], out=result[rows:])
+        change -= 1.0
+        change *= BPS
+    return result
 
 
 def efficiency(values: FloatArray, length: int) -> FloatArray:
@@ -123,15 +128,12 @@ def efficiency(values: FloatArray, length: int) -> FloatArray:
     Source: P. Kaufman, Smarter Trading (1995), efficiency ratio.
     """
     way = rolling_sum(np.abs(_changes(values)), length)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(way == 0.0, 0.0, (values - shift(values, length)) / way)
+    return ratio(values - shift(values, length), way)
 
 
 def ratio_to_mean(values: FloatArray, length: int) -> FloatArray:
     """Give the value as a ratio of the mean of the last `length` rows; 0 where that mean is 0."""
-    mean = rolling_mean(values, length)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(mean == 0.0, 0.0, values / mean)
+    return ratio(values, rolling_mean(values, length))
 
 
 def rolling_max(values: FloatArray, length: int) -> FloatArray:
@@ -141,7 +143,7 @@ def rolling_max(values: FloatArray, length: int) -> FloatArray:
 
 def rolling_min(values: FloatArray, length: int) -> FloatArray:
     """Give the smallest of the last `length` rows. Warm-up: length rows."""
-    result = np.full(values.shape, np.nan)
+    result = _warming_up(values, length - 1)
     if len(values) < length:
         return result
     reach, lowest = 1, values
@@ -164,11 +166,26 @@ def donchian(highs: FloatArray, lows: FloatArray, length: int) -> tuple[FloatArr
     return shift(rolling_max(highs, length), 1), shift(rolling_min(lows, length), 1)
 
 
+def ratio(over: FloatArray, under: FloatArray, *, otherwise: float = 0.0) -> FloatArray:
+    """Divide row by row; `otherwise` where the divisor is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        result = over / under
+    result[under == 0.0] = otherwise
+    return result
+
+
 def shift(values: FloatArray, rows: int) -> FloatArray:
     """Give each row the value of `rows` rows before; NaN where there is none."""
-    result = np.full(values.shape, np.nan)
+    result = _warming_up(values, rows)
     if rows < len(values):
         result[rows:] = values[: len(values) - rows]
+    return result
+
+
+def _warming_up(values: FloatArray, rows: int) -> FloatArray:
+    """Give an array like `values` whose first `rows` rows are NaN and the others still to be written."""
+    result = np.empty_like(values)
+    result[:rows] = np.nan
     return result
 
 
@@ -177,15 +194,15 @@ def _tail_rows(weight: float) -> int:
 
 
 def _changes(values: FloatArray) -> FloatArray:
-    result = np.full(values.shape, np.nan)
-    result[1:] = values[1:] - values[:-1]
+    result = _warming_up(values, 1)
+    np.subtract(values[1:], values[:-1], out=result[1:])
     return result
 
 
 def _exponential_mean(values: FloatArray, weight: float) -> FloatArray:
     """Weigh the last _tail_rows(weight) rows by (1 - weight)**age, doubling the reach at each pass."""
     rows, keep = _tail_rows(weight), 1.0 - weight
-    result = np.full(values.shape, np.nan)
+    result = _warming_up(values, rows - 1)
     if len(values) < rows:
         return result
     reach, total, norm = 1, values, 1.0
@@ -195,7 +212,7 @@ def _exponential_mean(values: FloatArray, weight: float) -> FloatArray:
         total = np.add(total[reach:], older, out=older)
         norm *= 1.0 + faded
         reach *= 2
-    result[rows - 1 :] = total / norm
+    np.divide(total, norm, out=result[rows - 1 :])
     return result
 
 
@@ -205,10 +222,10 @@ def _rolling_moments(values: FloatArray, length: int) -> tuple[FloatArray, Float
     Windows of 1, 2, 4, ... rows are joined in pairs; a length is put together from its binary parts.
     """
     count = len(values)
-    means, squares = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
+    means, squares = _warming_up(values, length - 1), _warming_up(values, length - 1)
     if count < length:
         return means, squares
-    size, block_mean, block_square = 1, values, np.zeros(values.shape)
+    size, block_mean, block_square = 1, values, np.broadcast_to(0.0, values.shape)
     done, mean, square = 0, values[:0], values[:0]
     while True:
         if length & size:

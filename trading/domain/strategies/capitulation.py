@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from trading.domain.indicators import atr, ratio_to_mean, shift, wilder_warmup
+from trading.domain.indicators import atr, ratio, ratio_to_mean, shift, wilder_warmup
 from trading.domain.signals import (
     Candles,
     Condition,
@@ -46,14 +44,12 @@ def figures(candles: Candles, shape: ParameterValues) -> Mapping[str, FloatArray
     close, low, length = candles.close, candles.low, int(shape["fall_length"])
     begin = shift(close, length)
     usual = shift(atr(candles.high, low, close, int(shape["atr_length"])), length)
-    fall, reach = begin - low, candles.high - low
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            "fall_atr": np.where(usual == 0.0, 0.0, fall / usual),
-            "fall_bps": fall / begin * 1e4,
-            "volume_ratio": ratio_to_mean(candles.volume, int(shape["volume_length"])),
-            "rejection": np.where(reach == 0.0, 0.0, (close - low) / reach),
-        }
+    return {
+        "fall_atr": ratio(begin - low, usual),
+        "fall_bps": (begin - low) / begin * 1e4,
+        "volume_ratio": ratio_to_mean(candles.volume, int(shape["volume_length"])),
+        "rejection": ratio(close - low, candles.high - low),
+    }
 
 
 CONDITIONS = (

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from trading.domain.indicators import (
     change_bps,
     ema,
     ema_warmup,
+    ratio,
     ratio_to_mean,
     rolling_mean_std,
     rsi,
@@ -64,10 +63,8 @@ def figures(candles: Candles, shape: ParameterValues) -> Mapping[str, FloatArray
     close, length, trend_length = candles.close, int(shape["z_length"]), int(shape["trend_length"])
     mean, std = rolling_mean_std(close, length)
     below = mean - close
-    with np.errstate(invalid="ignore", divide="ignore"):
-        depth = np.where(std == 0.0, 0.0, below / std)
     return {
-        "depth": depth,
+        "depth": ratio(below, std),
         "rsi": rsi(close, int(shape["rsi_length"])),
         "reward_bps": below / close * 1e4,
         "trend_fall_bps": -change_bps(ema(close, trend_length), trend_length // 2),

@@ -5,13 +5,13 @@ Registered in trading.domain.strategy. Pure array code; the exit belongs to the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-
-import numpy as np
 
 from trading.domain.indicators import (
     change_bps,
     efficiency,
+    ratio,
     ratio_to_mean,
     rolling_max,
     rolling_mean_std,
@@ -47,8 +47,7 @@ def figures(candles: Candles, shape: ParameterValues) -> Mapping[str, FloatArray
     close, length = candles.close, int(shape["length"])
     rise = change_bps(close, length)
     _, noise = rolling_mean_std(change_bps(close, 1), length)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        strength = np.where(noise == 0.0, 0.0, rise / (noise * np.sqrt(length)))
+    strength = ratio(rise, noise * math.sqrt(length))
     return {
         "strength": strength,
         "strength_before": shift(strength, 1),

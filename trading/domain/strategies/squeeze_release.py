@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from trading.domain.indicators import (
     change_bps,
     ema,
     ema_warmup,
+    ratio,
     ratio_to_mean,
     rolling_mean_std,
     rolling_min,
@@ -54,11 +53,9 @@ def figures(candles: Candles, shape: ParameterValues) -> Mapping[str, FloatArray
     mean, std = rolling_mean_std(close, length)
     mean_before, std_before = shift(mean, 1), shift(std, 1)
     squeeze = rolling_min(ratio_to_mean(std / mean, int(shape["quiet_length"])), RECENT)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        release = np.where(std_before == 0.0, 0.0, (close - mean_before) / std_before)
     return {
         "squeeze_ratio": shift(squeeze, 1),
-        "release_z": release,
+        "release_z": ratio(close - mean_before, std_before),
         "release_bps": (close / mean_before - 1.0) * 1e4,
         "volume_ratio": ratio_to_mean(candles.volume, length),
         "trend_bps": change_bps(ema(close, trend_length), trend_length // 2),
