@@ -2,93 +2,100 @@
 
     python -m bench tuned_latency
 
-One stack, blocks of entries in turns: alone, beside a walk of tuning that never ends (with the low priority
-of the analyst, who starts reviews), alone, beside it. Both sides meet the same machine.
+One stack, short windows in turns: alone, then beside a walk of tuning that never ends. The walk is
+one process, stopped and continued, so that both sides meet the same machine in the same minutes. A 99th
+percentile of bursts swings by itself: its change is told with an interval from windows drawn again.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from bench.latency import LATENCIES, LIMIT_S, SYMBOLS, _ms, hire
-from bench.promotion import INTERVAL_S, a_market
-from bench.stack import ROOT, Stack, quantile, running, wait_until
-from intelligence.backtest import CostModel
-from intelligence.evaluation import walk
-from intelligence.plans import plan_of_strategy
-from trading.management.supervisor.children import give_way
-from trading.management.supervisor.roles import ANALYST, NICENESS
+from bench.stack import ROOT, quantile, running, wait_until
 
-BLOCKS = 2
+WINDOW_S = 12.0
 FRAME, LEFT = 3, 6  # columns of LATENCIES
+SIDES = "alone", "beside tuning"
+DRAWS, LEVEL_PERCENT = 2_000, (2.5, 97.5)
 
 
-def measure(*, entries: int = 400, workers: int = 10) -> dict[str, Any]:
+def measure(*, entries: int = 1_200, workers: int = 10) -> dict[str, Any]:
     """Give quantiles in ms of both sides, and by how much tuning changes them."""
-    times: dict[str, list[float]] = {"alone": [], "beside tuning": []}
     with running("--symbols", SYMBOLS, "--seed", "11", "--balance", "USDT=1000000") as stack:
         stack.delete_starters()
         hire(stack, workers)
-        _wait_for(stack, 1)
-        for _ in range(BLOCKS):
-            times["alone"] += _block(stack, entries // BLOCKS)
-            with _tuning():
-                times["beside tuning"] += _block(stack, entries // BLOCKS)
+
+        def is_trading() -> bool:
+            """the first entry"""
+            return bool(stack.rows(LATENCIES))
+
+        wait_until(is_trading, limit_s=LIMIT_S, every_s=1.0)
+        windows = []
+        with _tuning() as tuning:
+            while len(stack.rows(LATENCIES)) < 2 * entries:
+                windows.append([_window(tuning, order) for order in (signal.SIGSTOP, signal.SIGCONT)])
+        rows = stack.rows(LATENCIES)
         load = os.getloadavg()[0]
-    sides = {
-        name: {"entries": len(part), "p50": quantile(part, 0.5), "p99": quantile(part, 0.99)}
-        for name, part in times.items()
-    }
+    blocks = {name: [_times(rows, *pair[side]) for pair in windows] for side, name in enumerate(SIDES)}
+    sides = {name: _quantiles([time for block in part for time in block]) for name, part in blocks.items()}
     change = {name: sides["beside tuning"][name] / sides["alone"][name] - 1.0 for name in ("p50", "p99")}
-    return {**sides, "change": change, "load_1m": load}
+    return {**sides, "change": change, "p99_interval": _interval(blocks), "load_1m": load}
 
 
-def _wait_for(stack: Stack, count: int) -> list[tuple[Any, ...]]:
-    def is_enough() -> bool:
-        """entries that left"""
-        return len(stack.rows(LATENCIES)) >= count
-
-    wait_until(is_enough, limit_s=LIMIT_S, every_s=1.0)
-    return stack.rows(LATENCIES)
+def _quantiles(times: list[float]) -> dict[str, float]:
+    return {"entries": len(times), "p50": quantile(times, 0.5), "p99": quantile(times, 0.99)}
 
 
-def _block(stack: Stack, count: int) -> list[float]:
-    before = len(stack.rows(LATENCIES))
-    rows = _wait_for(stack, before + count)[before:]
-    return [(_ms(row[LEFT]) - _ms(row[FRAME])) for row in rows]
+def _interval(blocks: dict[str, list[list[float]]]) -> list[float]:
+    """Give the 95 % interval of the change of p99; whole windows are drawn: neighbours are no strangers."""
+    random, changes = np.random.default_rng(0), []
+    alone, beside = (blocks[name] for name in SIDES)
+    for _ in range(DRAWS):
+        drawn = [
+            quantile(
+                [time for number in random.integers(0, len(part), len(part)) for time in part[number]], 0.99
+            )
+            for part in (alone, beside)
+        ]
+        changes.append(drawn[1] / drawn[0] - 1.0)
+    return [float(bound) for bound in np.percentile(changes, LEVEL_PERCENT)]
+
+
+def _window(tuning: subprocess.Popen[str], order: signal.Signals) -> tuple[float, float]:
+    """Stop or continue tuning, and give when in ms the time began and ended in which that was so."""
+    tuning.send_signal(order)
+    began = time.time()
+    try:
+        tuning.wait(WINDOW_S)
+    except subprocess.TimeoutExpired:
+        return began * 1e3, time.time() * 1e3
+    raise SystemExit("tuning ended while it was measured")
+
+
+def _times(rows: list[tuple[Any, ...]], began_ms: float, ended_ms: float) -> list[float]:
+    moments = [(_ms(row[FRAME]), _ms(row[LEFT])) for row in rows]
+    return [left - frame for frame, left in moments if began_ms <= frame and left <= ended_ms]
 
 
 @contextmanager
-def _tuning() -> Iterator[None]:
-    command = [sys.executable, "-m", "bench.tuned_latency"]
+def _tuning() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "bench.endless_tuning"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        process.stdout.readline()  # it has compiled, and walks
-        yield
+        if not process.stdout.readline():  # else it has compiled, and walks
+            raise SystemExit("tuning did not start")
+        yield process
     finally:
         process.kill()
         process.wait()
-
-
-def main() -> None:
-    """Walk forward over one market after the other until killed; say so once it does.
-
-    In a session like the analyst's, whose child a review is.
-    """
-    os.setsid()
-    give_way(NICENESS[ANALYST])
-    plan = plan_of_strategy("CAPITULATION", interval_s=INTERVAL_S, costs=CostModel())
-    for seed in itertools.count():
-        walk(plan, a_market(seed, kind="planted"))
-        print(seed, flush=True)  # noqa: T201 -- read by the measurement
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from setproctitle import setproctitle
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 CRASHED = 70  # the exit status that sysexits.h gives to an internal error
-AUTOGROUP = Path("/proc/self/autogroup")
-AUTOGROUP_TRIES, AUTOGROUP_WAIT_S = 5, 0.1
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 log = logging.getLogger(__name__)
@@ -55,27 +52,6 @@ def fork_child(
         sys.stderr.flush()
         # The parent's exit handlers and buffers are not this process's to run.
         os._exit(status)
-
-
-def give_way(niceness: int) -> None:
-    """Let others go first where processors are short.
-
-    Linux shares them out by session first (sched(7), autogroup), and each child is a session of its own:
-    without the second step its niceness would count for nothing.
-    """
-    os.nice(niceness)
-    if not niceness or not AUTOGROUP.exists():
-        return
-    for _ in range(AUTOGROUP_TRIES):
-        try:
-            AUTOGROUP.write_text(str(niceness))
-        except BlockingIOError:  # it hears one such wish in 100 ms, from all but root
-            time.sleep(AUTOGROUP_WAIT_S)
-        except OSError as error:  # a container may not let us; trading works without
-            log.info("process.niceness_ignored", extra={"error": str(error)})
-            return
-        else:
-            return
 
 
 def _become_child(name: str, *, close: Iterable[int], parent_pid: int | None) -> None:

@@ -21,8 +21,9 @@ from django.core.management import call_command
 from kombu.asynchronous import get_event_loop, set_event_loop
 
 from trading.management.supervisor.celery_worker import make_worker
-from trading.management.supervisor.children import become_program, give_way
+from trading.management.supervisor.children import become_program
 from trading.management.supervisor.heartbeat import connect
+from trading.management.supervisor.priority import give_way, work_when_idle
 from trading.management.supervisor.redis_server import redis_command
 
 ANALYSIS_QUEUE = "analysis"
@@ -154,11 +155,18 @@ def forked_role(name: str, *arguments: str, wanted: Callable[[], bool] | None = 
 
     def run() -> int:
         log_as(name)
-        give_way(NICENESS.get(name, 0))
+        set_priority(name)
         call_command(f"run_{name}", *arguments)
         return 0
 
     return Role(name, run, wanted=wanted, beats=HEARTBEATS_WITHIN.get(name, ()))
+
+
+def set_priority(name: str) -> None:
+    """Put this process where its role stands in the order of who goes first."""
+    give_way(NICENESS.get(name, 0))
+    if name == ANALYST:
+        work_when_idle()
 
 
 def log_as(name: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import wait_until
-from trading.management.supervisor.children import AUTOGROUP, fork_child, give_way
+from trading.management.supervisor.children import fork_child
 from trading.management.supervisor.guard import Guard
 from trading.management.supervisor.home import CannotStart, lock_home, write_run_file
 from trading.management.supervisor.roles import Role
@@ -74,25 +74,6 @@ def test_run_file_is_written_whole(tmp_path: Path) -> None:
 
     assert (tmp_path / "up.env").read_text(encoding="utf-8") == "VENUE=paper\nPAPER_PORT=8100\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "up.env"]
-
-
-@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this system does not share processors out by session")
-def test_a_child_gives_way_as_a_session_too() -> None:
-    reader, writer = os.pipe()
-
-    def tell() -> int:
-        give_way(7)
-        os.write(writer, f"{os.nice(0)} {AUTOGROUP.read_text()}".encode())
-        return 0
-
-    pid = fork_child(tell, name="child", close=[reader])
-    os.close(writer)
-    with os.fdopen(reader) as told:
-        niceness, _, group = told.read().partition(" ")
-
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    # The suite may itself run below others, and 19 is the lowest there is.
-    assert (int(niceness), group.split()[-2:]) == (min(os.nice(0) + 7, 19), ["nice", "7"])
 
 
 def _supervised(role: Role, *, lock: int, said: Path) -> Callable[[], int]:
