@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fastcycle.early_paint import put_off_scripts, show
+from fastcycle.early_paint import put_off_scripts, show, squeeze
 
 PAGE = b"""<html><head>
 <script src="/a/alpine.js" defer></script>
@@ -58,3 +58,13 @@ def test_what_a_tag_carries_stays() -> None:
 @pytest.mark.parametrize("text", [b"", b"no page at all", b'<script src="/a/b.js"></script>'])
 def test_what_has_no_end_stays_as_it_is(text: bytes) -> None:
     assert put_off_scripts(text) == text
+
+
+def test_tags_that_stand_far_apart_come_nearer_and_words_stay() -> None:
+    assert squeeze(b"<td>a  b\n</td>\n\n   <td> <b>c</b> d</td>") == b"<td>a  b\n</td> <td> <b>c</b> d</td>"
+
+
+@pytest.mark.parametrize("tag", [b"pre", b"textarea"])
+def test_a_page_with_text_as_it_is_written_stays(tag: bytes) -> None:
+    page = b"<p>\n\n<" + tag + b' rows="2">  \n </' + tag + b">"
+    assert squeeze(page) == page
