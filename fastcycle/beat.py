@@ -19,6 +19,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "trading upkeep": _every(1.0, "trading.run_upkeep"),
     "trading reconcile": _every(60.0, "trading.reconcile", reason="schedule"),
     "trading instruments": _every(600.0, "trading.refresh_instruments"),
+    "trading delistings": _every(3600.0, "trading.review_delistings"),
     "trading figures": _every(3600.0, "trading.roll_up"),
     "monitoring hourly report": _every(600.0, "monitoring.make_report", kind="HOURLY"),
     "monitoring daily report": _every(900.0, "monitoring.make_report", kind="DAILY"),

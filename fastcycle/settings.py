@@ -340,6 +340,7 @@ CELERY_TASK_DEFAULT_QUEUE = "analysis"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_TASK_ROUTES = {
     "trading.refresh_instruments": {"queue": "analysis"},
+    "trading.review_delistings": {"queue": "analysis"},
     "trading.roll_up": {"queue": "analysis"},
     "trading.*": {"queue": "trading"},
     "monitoring.*": {"queue": "analysis"},

@@ -13,7 +13,7 @@ from trading.domain.market import INTERVAL_S, ClosedCandle
 from trading.domain.ports import VenueError
 from trading.domain.values import from_ms
 from trading.market.decisions import keep_decisions
-from trading.services import cycle, figures, instruments, reconcile, upkeep
+from trading.services import cycle, delistings, figures, instruments, reconcile, upkeep
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,15 @@ def refresh_instruments() -> None:
         instruments.refresh_fees(venue=bootstrap.get_venue(), now=bootstrap.utc_now())
     except VenueError as error:
         log.warning("instruments.postponed: %s", error)
+
+
+@shared_task(name="trading.review_delistings")
+def review_delistings() -> None:
+    """Bar what the venue will delist; the next timer asks again when it cannot be asked or understood."""
+    try:
+        delistings.review_delistings(venue=bootstrap.get_venue(), now=bootstrap.utc_now())
+    except VenueError as error:
+        log.warning("delistings.postponed: %s", error)
 
 
 @shared_task(name="trading.roll_up")

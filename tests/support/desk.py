@@ -3,7 +3,7 @@ clock that the test moves. Answers and events go through the real encoder and de
 test sees is what the wire would carry; only sockets are missing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -79,6 +79,7 @@ class EngineVenue(PlainVenue):
 
     `lose_replies`: executed, but the answer is lost. `lose_requests`: never arrives, and nobody knows.
     `unavailable`: certainly not sent. `refuse`: refused with this text; `refuse_lists`: every order list is.
+    `announced`: the delistings that it tells of; None is a venue that has no such schedule.
     """
 
     catalogue: Catalogue = field(default_factory=lambda: default_catalogue(SYMBOLS))
@@ -88,6 +89,11 @@ class EngineVenue(PlainVenue):
     refuse: list[str] = field(default_factory=list)
     refuse_lists: str = ""
     sent: list[str] = field(default_factory=list)
+    announced: dict[str, datetime] | None = field(default_factory=dict)
+
+    def delistings(self) -> Mapping[str, datetime] | None:
+        """Give what is announced."""
+        return self.announced
 
     def _place(self, method: str, params: dict[str, str], name: str, claimed_at: datetime | None) -> Any:
         self._check_window(claimed_at)

@@ -9,7 +9,7 @@
 Implemented by trading.exchange and trading.market, joined in trading.bootstrap, faked in tests.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -107,6 +107,9 @@ class Venue(Protocol):
 
     def quote_volumes(self) -> dict[str, Decimal]:
         """24 h volume by symbol, in the quote asset."""
+
+    def delistings(self) -> Mapping[str, datetime] | None:
+        """Announced moment of delisting by symbol; None where the venue has no such question."""
 
     def fees(self, symbol: str) -> SymbolFees:
         """Fees of the account on a symbol."""

@@ -12,6 +12,9 @@ from typing import Any
 from trading.domain.instrument import Instrument
 from trading.domain.values import InvalidNumber, to_decimal
 
+# Reason of a bar that the venue's own schedule of delistings gives.
+DELISTING_ANNOUNCED = "DELISTING_ANNOUNCED"
+
 
 class InvalidUniverse(ValueError):
     """The universe is wrong; the text names the field and what is allowed."""

@@ -148,6 +148,23 @@ def quote_volumes(payload: object) -> dict[str, Decimal]:
     return {text(row, "symbol"): number(row, "quoteVolume") for row in rows if isinstance(row, dict)}
 
 
+def delistings(payload: object) -> dict[str, datetime]:
+    """Decode GET /sapi/v1/spot/delist-schedule into the moment of delisting by symbol; of several the first.
+
+    Raises:
+        MalformedMessage: Any entry is odd. What is left out would read as withdrawn, so none is.
+    """
+    found: dict[str, datetime] = {}
+    for item in as_list(payload, "delist schedule"):
+        entry = as_object(item, "delist schedule: an entry")
+        at = moment(entry, "delistTime")
+        for symbol in as_list(entry.get("symbols"), "symbols"):
+            if not isinstance(symbol, str) or not symbol:
+                raise MalformedMessage(f"symbols: {str(symbol)[:40]!r} is not the name of a symbol")
+            found[symbol] = min(at, found.get(symbol, at))
+    return found
+
+
 def server_time(payload: object) -> datetime:
     """Decode GET /api/v3/time."""
     return moment(as_object(payload, "time"), "serverTime")

@@ -6,17 +6,15 @@ A part of exchange.client that trades nothing; it shares the client's budget, cl
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, TypeVar
 
-from binance.exceptions import BinanceAPIException
-
 from trading.exchange.fields import as_object, is_true
+from trading.exchange.wallet import ask_wallet
 
 # Weights of binance-spot-api-docs rest-api.md and of the wallet pages, read 2026-11.
 WEIGHT_ACCOUNT = 20
 WEIGHT_RESTRICTIONS = 1
-RESTRICTIONS_PATH = "/sapi/v1/account/apiRestrictions"
+RESTRICTIONS_PATH = "account/apiRestrictions"
 
 T = TypeVar("T")
 Send = Callable[[Any], object]
@@ -52,17 +50,11 @@ class KeyQuestions(ABC):
 
         Source: developers.binance.com, Wallet, "Get API Key Permission (USER_DATA)".
         """
-        return self._ask_account(_get_restrictions, _read_restrictions, weight=WEIGHT_RESTRICTIONS)
-
-
-def _get_restrictions(client: Any) -> object:
-    origin = client.API_URL.removesuffix("/api")
-    try:
-        return client._request("get", f"{origin}{RESTRICTIONS_PATH}", True, data={})
-    except BinanceAPIException as error:
-        if error.status_code != HTTPStatus.NOT_FOUND:
-            raise
-        return None
+        return self._ask_account(
+            lambda client: ask_wallet(client, RESTRICTIONS_PATH, signed=True),
+            _read_restrictions,
+            weight=WEIGHT_RESTRICTIONS,
+        )
 
 
 def _read_restrictions(reply: object) -> KeyRestrictions | None:

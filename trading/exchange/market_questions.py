@@ -1,4 +1,4 @@
-"""What anybody may ask of the venue: symbols and their rules, volumes, closed candles.
+"""What anybody may ask of the venue: symbols, their rules and announced ends, volumes, closed candles.
 
 The public part of exchange.client; it shares the client's budget, clock and error tree.
 """
@@ -16,13 +16,17 @@ from trading.domain.ports import VenueRefused
 from trading.domain.values import to_ms
 from trading.exchange import decode_market
 from trading.exchange.faults import CODE_NO_SUCH_SYMBOL
+from trading.exchange.wallet import ask_wallet
 
 log = logging.getLogger(__name__)
 
-# Weights of binance-spot-api-docs rest-api.md, read 2026-07.
+# Weights of binance-spot-api-docs rest-api.md, read 2026-07; the schedule's is of the wallet pages, 2026-11.
 WEIGHT_EXCHANGE_INFO = 20
 WEIGHT_STATISTICS = 80
 WEIGHT_KLINES = 2
+# The venue keeps another account for /sapi; taken from ours too, which errs on the careful side.
+WEIGHT_DELIST_SCHEDULE = 100
+DELIST_SCHEDULE_PATH = "spot/delist-schedule"
 MAX_KLINES = 1000
 
 T = TypeVar("T")
@@ -91,6 +95,17 @@ class MarketQuestions(ABC):
             lambda client: client._get("ticker/24hr", data={"type": "MINI"}),
             decode_market.quote_volumes,
             weight=WEIGHT_STATISTICS,
+        )
+
+    def delistings(self) -> Mapping[str, datetime] | None:
+        """Announced moment of delisting by symbol; None where the venue has no such question.
+
+        Source: developers.binance.com, Wallet, "Get symbols delist schedule for spot (MARKET_DATA)".
+        """
+        return self._ask(
+            lambda client: ask_wallet(client, DELIST_SCHEDULE_PATH, signed=False),
+            lambda reply: None if reply is None else decode_market.delistings(reply),
+            weight=WEIGHT_DELIST_SCHEDULE,
         )
 
     def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:

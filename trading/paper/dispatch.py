@@ -73,6 +73,8 @@ class Dispatcher:
     async def _checked(self, call: Call) -> Reply:
         if call.route.signed:
             self._authenticate(call)
+        elif call.route.keyed:
+            self._keyring.check_key(call.api_key)
         if call.route.orders:
             self._limits.check_orders(call.route.orders)
         if self._faults.has("before_engine"):

@@ -199,22 +199,30 @@ class StatusChange(_RuleFault):
 
 
 class Delisting(_RuleFault):
-    """A symbol goes for good."""
+    """A symbol goes for good, or will."""
 
     number = 28
     name = "delisted"
     what = (
         "All open orders of the symbol end EXPIRED with eR EXCHANGE_CANCELED; then its status is BREAK "
         "(stage=halted), or it is gone from the list and every call for it is -1121 (stage=removed); until "
-        "cleared. Holdings stay."
+        "cleared. Holdings stay. With stage=announced it trades on, and the delist schedule names it for a "
+        "moment in after_s seconds."
     )
-    settings: ClassVar[Mapping[str, Setting]] = {"stage": Setting("halted", choices=("halted", "removed"))}
+    settings: ClassVar[Mapping[str, Setting]] = {
+        "stage": Setting("halted", choices=("halted", "removed", "announced")),
+        "after_s": Setting(604_800.0, 0, 31_536_000),
+    }
 
     def on_arm(self) -> None:
-        """End the orders, then the trading."""
+        """End the orders, then the trading; or only say that it will end."""
         if self.params["symbol"] is None:
             raise FaultError(f"{self.name} needs the parameter symbol")
         [symbol] = self.symbols()
+        if self.params["stage"] == "announced":
+            at_ms = self.venue.clock() + round(self.params["after_s"] * 1000)
+            self.undo_later(self.venue.rules.announce(symbol, at_ms), after_s=None)
+            return
         self.venue.engine.expire_all(symbol)
         self.venue.settle()
         if self.params["stage"] == "removed":

@@ -56,6 +56,7 @@ class Rules:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._delisted: dict[str, SymbolSpec] = {}
+        self._announced: list[tuple[int, str]] = []  # (moment in ms, symbol)
         self._overlays: Overlays[tuple[str, str]] = Overlays(read=self._value, write=self._set)
 
     def lay(self, symbol: str, **changes: Any) -> Lift:
@@ -77,6 +78,18 @@ class Rules:
         self._delisted[symbol] = self._catalogue[symbol]
         self._catalogue.remove(symbol)
         return lambda: self._catalogue.add(self._delisted.pop(symbol))
+
+    def announce(self, symbol: str, at_ms: int) -> Lift:
+        """Announce that a symbol will be delisted; give what withdraws it."""
+        self._announced.append((at_ms, symbol))
+        return lambda: self._announced.remove((at_ms, symbol))
+
+    def delist_schedule(self) -> list[dict[str, Any]]:
+        """Give what is announced, as the venue writes it: by moment, the first one first."""
+        told: dict[int, set[str]] = {}
+        for at_ms, symbol in sorted(self._announced):
+            told.setdefault(at_ms, set()).add(symbol)
+        return [{"delistTime": at_ms, "symbols": sorted(symbols)} for at_ms, symbols in told.items()]
 
     def _value(self, key: tuple[str, str]) -> Any:
         symbol, name = key

@@ -1,4 +1,4 @@
-"""The REST door, /api/v3: reads the request as it was signed, hands it to the dispatcher, writes the answer.
+"""The REST door, /api/v3 and /sapi/v1: reads the request as signed, asks the dispatcher, writes the answer.
 
 Parameters may come in the query, in the form body, or in both; the signed payload is query + body as sent.
 Nothing here knows what a call does.
@@ -18,14 +18,15 @@ from trading.paper.calls import JSON, Call, Reply, refusal
 from trading.paper.dispatch import Dispatcher
 from trading.paper.errors import VenueError, duplicate_parameter
 from trading.paper.rest_market import MARKET_ROUTES
-from trading.paper.routes import TRADING_ROUTES, Route
+from trading.paper.routes import TRADING_ROUTES, WALLET_ROUTES, Route
 from trading.paper.sockets import reset_connection
 
 log = logging.getLogger("trading.paper.rest")
 
-PREFIX = "/api/v3/"
 ROUTES: Mapping[tuple[str, str], Route] = {
-    (route.verb, PREFIX + route.path): route for route in (*MARKET_ROUTES, *TRADING_ROUTES)
+    (route.verb, prefix + route.path): route
+    for prefix, routes in (("/api/v3/", (*MARKET_ROUTES, *TRADING_ROUTES)), ("/sapi/v1/", WALLET_ROUTES))
+    for route in routes
 }
 NOT_FOUND_PAGE = b"<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1></body></html>"
 JSON_TYPE = "application/json;charset=UTF-8"
@@ -50,7 +51,7 @@ def read_params(payload: bytes) -> dict[str, str]:
 
 
 class RestDoor:
-    """Answers everything below /api/."""
+    """Answers everything below /api/ and /sapi/."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher

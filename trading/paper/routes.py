@@ -27,7 +27,7 @@ class Route:
 
     `method` is the WS API's name, `path` the part behind /api/v3/. `orders` is what the call adds to the
     unfilled-order count if accepted, `is_free` that it weighs nothing when accepted, `has_effect` that a
-    repetition is not harmless.
+    repetition is not harmless, `keyed` that an API key must come along although nothing is signed.
     """
 
     method: str
@@ -36,6 +36,7 @@ class Route:
     weight: WeightRule
     target: Target = Target.ENGINE
     signed: bool = True
+    keyed: bool = False
     orders: int = 0
     is_free: bool = False
     has_effect: bool = False
@@ -93,4 +94,14 @@ TRADING_ROUTES: tuple[Route, ...] = (
     _query("account.status", "account", 20),
     _query("account.commission", "account/commission", 20),
     Route("account.rateLimits.orders", "GET", "rateLimit/order", flat(40), target=Target.VENUE),
+)
+
+# Behind /sapi/v1/, on REST only. Weight and security type: the venue's wallet pages, read 2026-11.
+WALLET_ROUTES: tuple[Route, ...] = (
+    Route(
+        *("spot.delistSchedule", "GET", "spot/delist-schedule", flat(100)),
+        target=Target.VENUE,
+        signed=False,
+        keyed=True,
+    ),
 )

@@ -81,6 +81,7 @@ class Venue:
             "ping": lambda call: {},
             "time": lambda call: {"serverTime": self.clock()},
             "exchangeInfo": self._exchange_info,
+            "spot.delistSchedule": lambda call: self.rules.delist_schedule(),
             "account.rateLimits.orders": lambda call: self.limits.order_rows(),
         }
 

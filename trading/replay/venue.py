@@ -6,7 +6,7 @@ decoders, so what services see is what the wire would carry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -123,6 +123,10 @@ class EngineVenue:
     def quote_volumes(self) -> dict[str, Decimal]:
         """Give some volumes, larger for the symbols that come first."""
         return {symbol: Decimal(1_000_000 - index) for index, symbol in enumerate(self.catalogue)}
+
+    def delistings(self) -> Mapping[str, datetime] | None:
+        """Give none: candles of the past come without the announcements of their time."""
+        return None
 
     def fees(self, symbol: str) -> SymbolFees:
         """Ask for the fees of a symbol."""

@@ -14,6 +14,7 @@ from django.db.models import Count, F, Q, Sum
 
 from trading.domain.performance import wilson_interval
 from trading.domain.trades import ExitReason, TradeState
+from trading.domain.universe import DELISTING_ANNOUNCED
 from trading.domain.values import ZERO, OrderRole
 from trading.models import Balance, BlacklistEntry, Order, Trade
 
@@ -150,5 +151,6 @@ def blacklistings(*, since: datetime) -> list[BlacklistEntry]:
 
 
 def automatic_blacklistings() -> int:
-    """Count the symbols barred with evidence that a program gathered."""
-    return BlacklistEntry.objects.exclude(evidence={}).filter(expires_at__gt=F("created_at")).count()
+    """Count the symbols barred with evidence that a program gathered; an announced delisting is none."""
+    gathered = BlacklistEntry.objects.exclude(evidence={}).exclude(reason=DELISTING_ANNOUNCED)
+    return gathered.filter(expires_at__gt=F("created_at")).count()

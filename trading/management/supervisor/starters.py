@@ -17,7 +17,7 @@ from trading.domain.ports import VenueError
 from trading.domain.risk_score import MAX_RISK
 from trading.models import Worker
 from trading.selectors.workers import parse_config
-from trading.services import instruments, schedules, workers
+from trading.services import delistings, instruments, schedules, workers
 
 ACTOR = "first start"
 LIMITS: Mapping[str, Any] = {
@@ -59,7 +59,7 @@ UNIVERSE: Mapping[str, Any] = {"quote_asset": "USDT", "top": 12}
 
 
 def begin_trading(say: Callable[[str], None]) -> int:
-    """Learn the venue's symbols and fees, and make the starter workers if there never was a worker."""
+    """Learn symbols, fees and delistings, and make the starter workers if there never was a worker."""
     now = bootstrap.utc_now()
     try:
         instruments.refresh_instruments(venue=bootstrap.get_venue(), now=now)
@@ -73,6 +73,11 @@ def begin_trading(say: Callable[[str], None]) -> int:
         instruments.refresh_fees(venue=bootstrap.get_venue(), now=now)
     except VenueError as error:
         say(f"the venue cannot be asked for its fees yet: {error}")
+    try:
+        # The timer asks an hour from now for the first time.
+        delistings.review_delistings(venue=bootstrap.get_venue(), now=now)
+    except VenueError as error:
+        say(f"the venue cannot be asked for its delistings yet: {error}")
     return 0
 
 

@@ -132,3 +132,39 @@ def test_a_quote_that_is_not_plain_digits_is_refused(change: dict[str, Any]) -> 
 
     with pytest.raises(MalformedMessage):
         decode_market.quote_row(data | change, 7)
+
+
+def test_delistings_are_read_by_symbol_and_the_first_of_several_counts() -> None:
+    told = [
+        {"delistTime": 1_686_222_232_000, "symbols": ["ETHUSDT", "ADAUSDT"]},
+        {"delistTime": 1_686_161_202_000, "symbols": ["ADAUSDT"], "news": "of tomorrow"},
+    ]
+
+    assert decode_market.delistings(told) == {
+        "ETHUSDT": from_ms(1_686_222_232_000),
+        "ADAUSDT": from_ms(1_686_161_202_000),
+    }
+    assert decode_market.delistings([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ({"symbols": ["ETHUSDT"]}, "delistTime is missing"),
+        ({"delistTime": "1686222232000", "symbols": []}, "delistTime: '1686222232000' is not a whole number"),
+        ({"delistTime": 10**18, "symbols": []}, "is not a moment in milliseconds"),
+        ({"delistTime": 1}, "symbols is NoneType, not a list"),
+        ({"delistTime": 1, "symbols": "ETHUSDT"}, "symbols is str, not a list"),
+        ({"delistTime": 1, "symbols": [7]}, "symbols: '7' is not the name of a symbol"),
+        ({"delistTime": 1, "symbols": [""]}, "symbols: '' is not the name of a symbol"),
+        ("ETHUSDT", "an entry is str, not an object"),
+    ],
+)
+def test_one_odd_delisting_refuses_them_all(odd: object, words: str) -> None:
+    with pytest.raises(MalformedMessage, match=words):
+        decode_market.delistings([{"delistTime": 1, "symbols": ["ADAUSDT"]}, odd])
+
+
+def test_a_schedule_that_is_no_list_is_refused() -> None:
+    with pytest.raises(MalformedMessage, match="delist schedule is dict, not a list"):
+        decode_market.delistings({"code": 0})
