@@ -28,6 +28,6 @@ from fastcycle.settings import DATABASES  # noqa: E402 -- as above
 
 os.environ.pop("DATABASE_URL", None)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-if "TEST_DATABASE" not in os.environ:
+if not os.environ.get("TEST_DATABASE"):
     # A file, as in life: threads of a test then meet the same locks as the product's processes.
     DATABASES["default"]["TEST"] = {"NAME": str(TEST_HOME / "test.sqlite3")}
