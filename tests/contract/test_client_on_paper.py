@@ -27,13 +27,6 @@ from trading.domain.values import OrderRole, from_ms
 from trading.exchange.client import BinanceVenue
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[PaperServer]:
-    """A venue that all tests of the file share."""
-    with PaperServer() as server:
-        yield server
-
-
 @pytest.fixture
 def server(running: PaperServer) -> PaperServer:
     """The shared venue without faults and used-up limits."""

@@ -17,13 +17,6 @@ from trading.paper import rest
 ROUTE = ("GET", "/sapi/v1/spot/delist-schedule")
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[PaperServer]:
-    """A venue that all tests of the file share."""
-    with PaperServer() as server:
-        yield server
-
-
 @pytest.fixture
 def server(running: PaperServer) -> PaperServer:
     """The shared venue with nothing announced."""
