@@ -1,8 +1,8 @@
 """Bars symbols by statistics of closed trades and by facts of the market, for a while and with the evidence.
 
-Called by `manage.py screen`. Writes through trading's blacklist, where an operator undoes it: what was lifted
-by hand is judged by later trades alone. A bar that runs out is not renewed by itself: the symbol proves
-itself anew, and each further bar for losing lasts twice as long.
+Called by `manage.py screen` and by the hourly task. Writes through trading's blacklist, where an operator
+undoes it: what was lifted by hand is judged by later trades alone. A bar that runs out is not renewed by
+itself: the symbol proves itself anew, and each further bar for losing lasts twice as long.
 """
 
 from __future__ import annotations
@@ -21,12 +21,22 @@ from intelligence.screening import (
     odd_market,
     poor_performers,
 )
+from trading import history
 from trading.domain.signals import Candles
 from trading.selectors.instruments import list_barred, list_bars
 from trading.selectors.trades import list_returns
+from trading.selectors.workers import list_subscriptions
 from trading.services.blacklist import bar_symbol
 
 ACTOR = "learning"
+INTERVAL = "1m"
+
+
+def read_markets(*, now: datetime) -> dict[str, Candles]:
+    """Give the newest one-minute candles of what is traded, by symbol, as far as the feed hears them."""
+    symbols = sorted({symbol for symbol, interval in list_subscriptions(now=now) if interval == INTERVAL})
+    heard = {symbol: history.streamed(symbol, INTERVAL) for symbol in symbols}
+    return {symbol: candles for symbol, candles in heard.items() if candles is not None}
 
 
 def screen(markets: Mapping[str, Candles], *, now: datetime) -> list[Finding]:

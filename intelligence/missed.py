@@ -20,7 +20,7 @@ from intelligence.candle_files import History
 from intelligence.plans import plan_of_worker
 from trading.domain.exits import DATA_END
 from trading.domain.market import INTERVAL_S
-from trading.domain.missed import Missed
+from trading.domain.missed import RENEWED_AFTER, Missed
 from trading.domain.risk_score import HISTORY
 from trading.domain.values import PLACES
 from trading.selectors.instruments import Bar, list_bars_to_measure
@@ -28,7 +28,6 @@ from trading.selectors.stints import Stint, list_stints
 from trading.selectors.workers import resolve_universes
 from trading.services.blacklist import note_missed
 
-RENEWED_AFTER = timedelta(hours=6)
 MOST_MISSING = 0.2  # of a bar's candles; beyond, nobody knows what would have been traded
 # Symbol, interval, first and last moment -> history; None where there is none.
 Read = Callable[[str, str, datetime, datetime], History | None]

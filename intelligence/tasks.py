@@ -1,6 +1,6 @@
-"""Celery shells of learning: each runs its command in a process of its own, whose memory goes with it.
+"""Celery shells of learning. What needs the analysis libraries runs its command in a process of its own.
 
-The worker that runs a task loads none of the analysis libraries.
+The memory of that process goes with it; the worker that runs a task loads none of them.
 """
 
 from __future__ import annotations
@@ -8,12 +8,17 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from dataclasses import asdict
 
 from celery import shared_task
 from django.conf import settings
 
+from intelligence import blacklisting
 from intelligence.models import Tuning, TuningMode
 from intelligence.standing import list_newest
+from trading import history
+from trading.domain.missed import RENEWED_AFTER
+from trading.selectors.instruments import list_bars_to_measure
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +34,16 @@ def tune() -> None:
 
 @shared_task(name="intelligence.screen")
 def screen() -> None:
-    """Bar symbols that lose beyond bad luck, and markets that are not normal."""
-    _run("screen")
+    """Bar symbols that lose beyond bad luck, and markets that are not normal.
+
+    What bars kept from being made is measured by back-tests: where that is due, the command does both.
+    """
+    now = history.now()
+    if list_bars_to_measure(now=now, older_than=RENEWED_AFTER):
+        _run("screen")
+    else:
+        found = blacklisting.screen(blacklisting.read_markets(now=now), now=now)
+        log.info("learning.done", extra={"command": "screen", "answer": [asdict(each) for each in found]})
 
 
 @shared_task(name="intelligence.fill_run")

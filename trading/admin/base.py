@@ -33,6 +33,7 @@ from trading.selectors.exports import EXPORTS, WRITERS, Export
 # Beyond this many rows the pages stop; a filter or a search narrows faster than page 101.
 COUNTED_ROWS = 5000
 UNKNOWN = "not known"
+SMALL_SUM = Decimal("0.01")
 # 170 KB, parsed before anything is painted.
 UNUSED_SCRIPTS = frozenset(
     f"admin/js/{name}.js" for name in ("urlify", "prepopulate", "vendor/xregexp/xregexp.min")
@@ -175,15 +176,16 @@ def number(value: Decimal | None) -> str:
 
 
 def signed(value: Decimal | None, unit: str = "") -> str:
-    """Write a gain or a loss with sign and tone."""
+    """Write a gain or a loss with sign and tone: four decimals, eight below 0.01; hovering tells all."""
     if value is None:
         return UNKNOWN
     tone = "text-green-700 dark:text-green-400" if value > 0 else "text-red-700 dark:text-red-400"
     return format_html(
-        '<span class="tabular-nums {}">{}{} {}</span>',
+        '<span class="tabular-nums whitespace-nowrap {}" title="{}">{}{} {}</span>',
         tone if value else "",
+        to_text(value),
         "+" if value > 0 else "",
-        to_text(value.quantize(Decimal("0.00000001"))),
+        to_text(value.quantize(Decimal("0.0001") if abs(value) >= SMALL_SUM else Decimal("0.00000001"))),
         unit,
     )
 

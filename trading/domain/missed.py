@@ -6,10 +6,11 @@ Measured by intelligence.missed, kept with the blacklist entry, told in the admi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 FEW = 15  # fewer trades say nothing about the next ones
+RENEWED_AFTER = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from trading.domain.values import ZERO, OrderRole
 from trading.models import Balance, BlacklistEntry, Order, Trade
 
 DAY = timedelta(hours=24)
+CHUNK = 200
 # Of so many rows at most the newest are looked at: a share of them is a share of all.
 NEWEST = 20_000
 
@@ -105,7 +106,8 @@ def conflicts(*, since: datetime) -> int:
     )
     held = Trade.objects.filter(opened_at__gte=since).order_by("symbol", "opened_at")
     rows = held.values_list("symbol", "opened_at", "closed_at")
-    return doubled + _overlaps((symbol, opened, closed) for symbol, opened, closed in rows if opened)
+    spans = rows.iterator(chunk_size=CHUNK)
+    return doubled + _overlaps((symbol, opened, closed) for symbol, opened, closed in spans if opened)
 
 
 def _overlaps(rows: Iterable[tuple[str, datetime, datetime | None]]) -> int:
@@ -132,7 +134,9 @@ def drawdown(*, now: datetime) -> float:
     pnl: dict[str, Decimal] = {}
     peaks: dict[str, Decimal] = {}
     closed = Trade.objects.filter(closed_at__gte=now - DAY, realised_pnl__isnull=False)
-    for asset, gained in closed.order_by("closed_at").values_list("quote_asset", "realised_pnl"):
+    rows = closed.order_by("closed_at").values_list("quote_asset", "realised_pnl")
+    # A few at a time: whoever asks again and again must not grow with the trades of a day.
+    for asset, gained in rows.iterator(chunk_size=CHUNK):
         pnl[asset] = pnl.get(asset, ZERO) + (gained or ZERO)
         peaks[asset] = max(peaks.get(asset, ZERO), pnl[asset])
     lost = {asset: peaks[asset] - pnl[asset] for asset in pnl if peaks[asset] > pnl[asset]}

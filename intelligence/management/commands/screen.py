@@ -8,25 +8,20 @@ measured what bars kept from being made, and kept there too; candles that the ar
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from tqdm import tqdm
 
-from intelligence.blacklisting import screen, tell
+from intelligence.blacklisting import read_markets, screen, tell
 from intelligence.candle_files import CandleFileError, History, between, list_files, read_histories
 from intelligence.completed import WhileItAnswers
 from intelligence.missed import measure_bars
 from trading import history
 from trading.domain.missed import Missed
 from trading.domain.values import to_text
-from trading.selectors.workers import list_subscriptions
-
-INTERVAL = "1m"
 
 
 class Command(BaseCommand):
@@ -42,13 +37,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Look at trades and markets, bar, tell."""
         now = history.now()
-        symbols = sorted({symbol for symbol, interval in list_subscriptions(now=now) if interval == INTERVAL})
-        markets = {}
-        for symbol in tqdm(symbols, desc="screening", file=sys.stderr, disable=None, leave=False):
-            candles = history.streamed(symbol, INTERVAL)
-            if candles is not None:
-                markets[symbol] = candles
-        findings = screen(markets, now=now)
+        findings = screen(read_markets(now=now), now=now)
         measured = measure_bars(_Candles(), now=now)
         if options["json"]:
             rows = [{"symbol": bar.symbol, **_to_json(missed)} for bar, missed in measured]

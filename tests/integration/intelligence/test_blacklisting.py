@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,10 +10,12 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from intelligence import tasks
 from intelligence.blacklisting import ACTOR, screen
 from intelligence.screening import FIRST_BAR, ClosedReturn, odd_market, poor_performers
 from tests.support.builders import a_config
 from tests.support.markets import walk
+from trading import history
 from trading.domain.values import trade_key
 from trading.models import BlacklistEntry, Trade, Worker
 from trading.services import workers
@@ -116,3 +119,26 @@ def test_odd_market_is_barred_for_a_day(worker: Worker, now: datetime) -> None:
     entry = BlacklistEntry.objects.get()
     assert (entry.symbol, entry.reason) == ("BUSDT", "ABNORMAL_MOVE")
     assert entry.expires_at == now + timedelta(hours=24)
+
+
+def test_the_hourly_task_screens_by_itself_and_starts_a_process_only_where_bars_are_to_be_measured(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def note(program: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
+        started.append(program[2])
+        return subprocess.CompletedProcess(program, 0, stdout="", stderr="")
+
+    monkeypatch.setattr(subprocess, "run", note)
+    for symbol in SYMBOLS:
+        close_trades(worker, symbol, history.now(), bps=-70 if symbol == "DUSDT" else 10, count=60)
+
+    tasks.screen()
+
+    assert BlacklistEntry.objects.get().symbol == "DUSDT"
+    assert started == []
+
+    tasks.screen()
+
+    assert started == ["screen"]

@@ -65,8 +65,8 @@ PRELOADED_MODULES = (
 )
 # Who trades goes first where processors are short; what the analyst starts shares its session.
 NICENESS = {"web": 5, ANALYST: 19}
-# Its tasks come some minutes apart, and a process that only waits for them costs ten megabytes.
-ANALYST_IDLE_S = 5
+# Its tasks come some minutes apart, and while it waits for them it costs thirty megabytes.
+ANALYST_IDLE_S = 1
 # A foreign program gets no credential of ours.
 SECRET_VARIABLES = ("BINANCE_", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "VENUE")
 MAX_LOG_BYTES = 10_000_000
