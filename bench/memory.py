@@ -32,8 +32,8 @@ WARM_TRADES = 20
 # 8 MiB in four minutes, then under 1 MiB in six. A longer run sees smaller steps, and waits for their end.
 WARM_UP_S = 300.0
 WARM_UP_SHARE = 0.25
-# Readings must not keep step with jobs that come every two seconds, minute or two minutes.
-SAMPLE_EVERY_S = 7.0
+# A visit of two seconds must be seen, and readings must not keep step with jobs that come every second.
+SAMPLE_EVERY_S = 1.1
 SPAN_S = 120.0
 FEWEST_SPANS = 10
 LIMIT_MB = 250.0
@@ -95,6 +95,8 @@ def _tell(at_s: float, reading: Reading) -> None:
 def summary(samples: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Any]:
     """Judge samples of (seconds, MiB by process): the middle, the largest total, the slope of each series.
 
+    `above_limit_part` is the part of the readings whose total is not below the limit.
+
     A process that is absent more often than not (the analyst) has no slope; its middle is that of its visits.
     """
     whole = [(at_s, {**each, TOTAL: sum(each.values())}) for at_s, each in samples]
@@ -114,7 +116,7 @@ def summary(samples: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, A
         "slope_mib_per_hour": {
             name: {**asdict(found), "contains_zero": found.contains_zero} for name, found in slopes.items()
         },
-        "total_series": [[round(at_s, 1), round(value, 2)] for at_s, value in series[TOTAL]],
+        "above_limit_part": sum(value * MIB >= LIMIT_MB * MB for _, value in series[TOTAL]) / len(whole),
     }
 
 

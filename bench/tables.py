@@ -64,7 +64,8 @@ def _memory(result: Result) -> str:
     if "minutes" in result:
         said = (
             f"\n\n{_number(result['minutes'])} minutes, {result['trades']:,} trades closed; largest sum "
-            f"{result['largest_total_mib']:.1f} MiB ({result['largest_total_mib'] * 1.048576:.1f} MB); "
+            f"{result['largest_total_mib']:.1f} MiB ({result['largest_total_mib'] * 1.048576:.1f} MB), "
+            f"{result['above_limit_part']:.1%} of the readings above the bar; "
             f"Python processes of others: {result['strangers']}."
         )
     return _rows(("process", "MiB", "MiB an hour (95 %)", "grows"), rows) + said

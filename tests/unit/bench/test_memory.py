@@ -43,3 +43,4 @@ def test_the_limit_is_in_millions_of_bytes_and_judges_the_largest_sum(
 
     assert found["limit_mb"] == LIMIT_MB
     assert found["is_below_limit"] is is_below
+    assert found["above_limit_part"] == pytest.approx(0 if is_below else 8 / 120, abs=0.01)

@@ -18,6 +18,7 @@ MEMORY = {
     "strangers": 0,
     "total_mib": 70.4,
     "largest_total_mib": 71.0,
+    "above_limit_part": 0.0,
     "by_process_mib": {"redis": 3.4, "web": 67.0},
     "slope_mib_per_hour": {
         "web": {"per_hour": 2.0, "low": 1.0, "high": 3.0, "contains_zero": False},
