@@ -8,9 +8,10 @@ import functools
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 
 import redis
@@ -63,8 +64,11 @@ def get_redis() -> redis.Redis:
 
 
 def warm_up() -> None:
-    """Do beforehand what the first order would wait for: the venue's clock and the symbols' rules."""
+    """Do beforehand what the first order would wait for: threads, the venue's clock and the symbols' rules."""
     desk = get_desk()
+    # Each is started by a wish that no idle one takes, the last of them hours later otherwise.
+    all_there = threading.Barrier(SENDERS)
+    wait([desk.senders.submit(all_there.wait) for _ in range(SENDERS)])
     try:
         get_venue().sync_clock()
     except VenueError as error:

@@ -10,6 +10,9 @@ from trading.domain.values import OrderRole
 from trading.models.fields import ExactDecimalField, FigureField
 from trading.models.trade import Trade
 
+# As a value: of a bare column that is true or false SQLite uses no index, and reads every order ever made.
+FILLS_MISSING = models.Q(fills_missing__in=(True,))
+
 
 class OrderList(models.Model):
     """Orders that were sent as one request and that the venue ties together."""

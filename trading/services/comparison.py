@@ -13,7 +13,7 @@ from django.db import transaction
 from trading.domain.executions import AssetBalance
 from trading.domain.orders import OrderStatus
 from trading.domain.values import ZERO, to_decimal, to_text
-from trading.models import Balance, Order, Trade
+from trading.models import FILLS_MISSING, Balance, Order, Trade
 from trading.selectors.trades import OPEN_STATE_NAMES
 from trading.services import journal, ledger
 from trading.services.books import open_books
@@ -135,10 +135,7 @@ def mark_missing(comparison: Comparison, *, certain: Collection[str], desk: Desk
 def _is_in_doubt(trade_ids: Collection[int]) -> bool:
     """Tell whether an order of the trades may have sold what seems to be missing."""
     orders = Order.objects.filter(trade_id__in=trade_ids)
-    return (
-        orders.filter(status=OrderStatus.SUBMITTED.value).exists()
-        or orders.filter(fills_missing=True).exists()
-    )
+    return orders.filter(status=OrderStatus.SUBMITTED.value).exists() or orders.filter(FILLS_MISSING).exists()
 
 
 def _mark(trade_id: int, qty: Decimal, missing: Decimal, *, venue_total: Decimal, desk: Desk) -> None:

@@ -25,7 +25,7 @@ from trading.domain.orders import ON_BOOK, UNRESOLVED, OrderStatus
 from trading.domain.ports import OrderNotFound, Venue, VenueError
 from trading.domain.trades import ExitReason, TradeState
 from trading.domain.values import OrderRole
-from trading.models import Order, Trade
+from trading.models import FILLS_MISSING, Order, Trade
 from trading.selectors.instruments import get_instrument
 from trading.services.books import open_books
 from trading.services.conclusions import held_price, sellable_qty
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 _UNRESOLVED = [status.value for status in UNRESOLVED]
 _UNANSWERED = (OrderStatus.INITIALIZED.value, OrderStatus.SUBMITTED.value)
-_UNCLEAR = Q(status__in=_UNANSWERED) | Q(fills_missing=True)
+_UNCLEAR = Q(status__in=_UNANSWERED) | FILLS_MISSING
 LONGEST_PAUSE_S = 60.0
 LONGEST_BARE_PAUSE_S = 4.0
 # Each step of an exit is decided by the answer to the one before; more are left to the next call.

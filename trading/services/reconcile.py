@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from trading.domain.orders import UNRESOLVED, OrderStatus
 from trading.domain.values import to_decimal
-from trading.models import ExternalChange, FillRow, Order, ReconcileRun
+from trading.models import FILLS_MISSING, ExternalChange, FillRow, Order, ReconcileRun
 from trading.selectors.ledger import newest_run
 from trading.selectors.trades import busy_symbols
 from trading.services import fee_values, foreign, journal, ledger
@@ -86,7 +86,7 @@ def _settle_orders(report: ReconcileReport, *, desk: Desk) -> None:
     report.resolved += resolve_orders(
         [order for order in ours if order.client_order_id not in listed], desk=desk
     )
-    for order in Order.objects.filter(fills_missing=True):
+    for order in Order.objects.filter(FILLS_MISSING):
         fetch_missing_fills(order, desk=desk)
 
 

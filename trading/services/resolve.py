@@ -23,7 +23,7 @@ from trading.domain.executions import ExecutionReport
 from trading.domain.orders import CLOSED, OPEN, UNRESOLVED, OrderStatus, Side
 from trading.domain.ports import OrderNotFound, VenueError
 from trading.domain.values import ONE, ZERO
-from trading.models import Balance, Order
+from trading.models import FILLS_MISSING, Balance, Order
 from trading.services.context import Desk
 from trading.services.executions import NOT_FOUND, NOT_SENT, apply_report, apply_reports, expire_unsent
 from trading.services.looks import AccountLook
@@ -55,9 +55,7 @@ def list_doubtful(*, now: datetime) -> list[Order]:
     ended or begun with its list.
     """
     candidates = list(
-        Order.objects.filter(Q(status__in=_UNRESOLVED) | Q(fills_missing=True))
-        .exclude(ask_at__gt=now)
-        .order_by("id")
+        Order.objects.filter(Q(status__in=_UNRESOLVED) | FILLS_MISSING).exclude(ask_at__gt=now).order_by("id")
     )
     since = now - timedelta(seconds=FIRST_ASK_S)
     lists = {order.order_list_id for order in candidates if order.order_list_id is not None}

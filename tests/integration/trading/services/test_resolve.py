@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests.support.desk import EngineVenue, Scene, a_scene
 from tests.support.trading import a_worker, always, assert_ledger_agrees, prepare, turn
@@ -15,6 +17,7 @@ from trading.domain.market import Quote
 from trading.domain.ports import OrderNotFound
 from trading.models import Order, Trade
 from trading.services import upkeep
+from trading.services.resolve import list_doubtful
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("always")]
 __all__ = ["always"]
@@ -321,3 +324,24 @@ def test_a_target_that_filled_in_part_untold_does_not_answer_for_its_stop(scene:
 
     assert Order.objects.get(role="STOP").status == "EXPIRED"
     assert Order.objects.get(role="TAKE_PROFIT").filled_qty == target.qty / 2
+
+
+def test_the_question_of_every_second_reads_no_order_that_ended_long_ago(now: datetime) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        list_doubtful(now=now)
+
+    for question in asked.captured_queries:
+        plan = plan_of(question["sql"])
+        assert "SCAN trading_order" not in plan, plan
+        assert "Seq Scan on trading_order" not in plan, plan
+
+
+def plan_of(question: str) -> str:
+    """Give how the database would go about it where reading all rows is the last resort."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {question}")
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {question}")
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
