@@ -64,9 +64,9 @@ def get_redis() -> redis.Redis:
 
 
 def warm_up() -> None:
-    """Do beforehand what the first order would wait for: threads, the venue's clock and the symbols' rules."""
+    """Do beforehand what orders would wait for: threads, the venue's clock and the symbols' rules."""
     desk = get_desk()
-    # Each is started by a wish that no idle one takes, the last of them hours later otherwise.
+    # By itself a thread is started when none is idle, the last of them by the largest burst of orders.
     all_there = threading.Barrier(SENDERS)
     wait([desk.senders.submit(all_there.wait) for _ in range(SENDERS)])
     try:
