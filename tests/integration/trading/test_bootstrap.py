@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 import pytest
 import redis
@@ -24,6 +25,22 @@ def test_a_forked_child_makes_its_own(redis_client: redis.Redis) -> None:
     _, status = os.waitpid(pid, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.django_db
+def test_all_threads_that_send_are_there_before_the_first_order(redis_client: redis.Redis) -> None:
+    bootstrap.get_desk.cache_clear()
+    before = count_senders()
+
+    bootstrap.warm_up()
+
+    assert count_senders() - before == bootstrap.SENDERS
+    bootstrap.get_desk.cache_clear()
+
+
+def count_senders() -> int:
+    """Give how many threads of this process send."""
+    return sum(thread.name.startswith("sender") for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize(
