@@ -1,9 +1,9 @@
-"""`python -m bench growth`: whether a turn costs more with a million stored trades than with none.
+"""`python -m bench growth`: whether a turn, or a watchdog's round, costs more with a million stored trades.
 
 Trades of a year are stored, on the symbols that are traded and by the workers that trade them, so that every
-question of a turn meets them: open trades, cooldowns, the day's loss, what was decided before. Two desks take
-the same turns as in bench.turns, one on the full database and one on an empty one, turn and turn about: what
-else happens on the machine meets both alike.
+question meets them: open trades, cooldowns, the day's loss, orders in doubt, what was decided before. Two
+desks take the same turns as in bench.turns, and rounds, one on the full database and one on an empty one, turn
+and turn about: what else happens on the machine meets both alike.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ STORED = (1_000, 100_000, 1_000_000)
 WORKERS, SYMBOLS, ENTERED = 100, 50, 20
 PAIRS = 25
 BAR = 1.2
-KINDS = {"turn": 0, "turn_with_entries": ENTERED}
+ENTRIES = {"turn": 0, "turn_with_entries": ENTERED}
+ROUND = "watchdog_round"
+KINDS = (*ENTRIES, ROUND)
 Ask = Callable[..., float]
 
 
@@ -60,8 +62,8 @@ def _compare(kind: str, full: Ask, empty: Ask) -> dict[str, float]:
     """Take turns on both desks alternately and give the fastest of each: what disturbs only adds."""
     for ask in (full, empty):
         ask("act", kind)
-        ask("turn", kind)  # the first after a change of workers puts squads together anew
-    pairs = [(full("turn", kind), empty("turn", kind)) for _ in range(PAIRS)]
+        ask("time", kind)  # the first after a change of workers puts squads together anew
+    pairs = [(full("time", kind), empty("time", kind)) for _ in range(PAIRS)]
     ours, floor = min(ours for ours, _ in pairs), min(floor for _, floor in pairs)
     return {"full": ours, "empty": floor, "ratio": ours / floor}
 
@@ -112,9 +114,11 @@ def main() -> int:
                 missing = what - Trade.objects.filter(state="CLOSED").count()
                 seed_trades(missing, until=desk.now, symbols=desk.symbols, worker_ids=worker_ids)
             elif wish == "act":
-                desk.act(acting[what])
+                desk.act(acting.get(what, []))
+            elif what == ROUND:
+                answer = desk.time_round()
             else:
-                answer = desk.time_turn(entries=KINDS[what])
+                answer = desk.time_turn(entries=ENTRIES[what])
             sys.stdout.write(f"{answer}\n")
             sys.stdout.flush()
     return 0

@@ -196,7 +196,11 @@ _MORE = (
 
 
 def _growth(result: Result) -> str:
-    kinds = (("turn_ms", "turn"), ("turn_with_entries_ms", "turn with 20 entries"))
+    kinds = (
+        ("turn_ms", "turn"),
+        ("turn_with_entries_ms", "turn with 20 entries"),
+        ("watchdog_round_ms", "watchdog's round, nothing open"),
+    )
     rows = [
         (f"{said}, {int(stored):,} stored", _ms(each["full"]), _ms(each["empty"]), f"{each['ratio']:.2f} ×")
         for name, said in kinds

@@ -37,7 +37,7 @@ from trading.market.cache import QUOTES_KEY, MarketCache, candles_key, pack
 from trading.market.decisions import keep_decisions
 from trading.models import Balance, InstrumentRow, Worker, WorkerVersion
 from trading.selectors.workers import config_to_json
-from trading.services import cycle, limits
+from trading.services import cycle, limits, upkeep
 from trading.services.context import Desk, Limits
 from trading.services.cycle import Turn
 from trading.services.instruments import _row
@@ -186,6 +186,12 @@ class TurnDesk:
         if len(turn.trades) != entries:
             raise SystemExit(f"{len(turn.trades)} entries instead of {entries}")
         return took_ms
+
+    def time_round(self) -> float:
+        """Give the ms of one round of the watchdog, with nothing open."""
+        began = time.perf_counter()
+        upkeep.run(desk=self.desk)
+        return (time.perf_counter() - began) * 1000
 
     def time_turns(self, count: int, *, entries: int = 0) -> float:
         """Give the fastest of so many turns in ms: what disturbs one from outside only ever adds to it."""
