@@ -2,8 +2,8 @@
 
 Trades of a year are stored, on the symbols that are traded and by the workers that trade them, so that every
 question meets them: open trades, cooldowns, the day's loss, orders in doubt, what was decided before. Two
-desks take the same turns as in bench.turns, and rounds, one on the full database and one on an empty one, turn
-and turn about: what else happens on the machine meets both alike.
+desks take the same turns (those of bench.turns) and rounds, one on the full database and one on an empty one,
+turn and turn about: what else happens on the machine meets both alike.
 """
 
 from __future__ import annotations
