@@ -23,6 +23,7 @@ from kombu.asynchronous import get_event_loop, set_event_loop
 from trading.management.supervisor.celery_worker import make_worker
 from trading.management.supervisor.children import become_program
 from trading.management.supervisor.heartbeat import connect
+from trading.management.supervisor.pages import give_back_regularly
 from trading.management.supervisor.priority import give_way, work_when_idle
 from trading.management.supervisor.redis_server import redis_command
 
@@ -156,6 +157,8 @@ def forked_role(name: str, *arguments: str, wanted: Callable[[], bool] | None = 
     def run() -> int:
         log_as(name)
         set_priority(name)
+        if wanted is None:
+            give_back_regularly()
         call_command(f"run_{name}", *arguments)
         return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -35,12 +36,12 @@ def test_only_clean_pages_of_files_are_given(
 
 PROGRAM = """
 import numpy as np
-from tests.integration.trading.management.test_pages import file_kb
+from tests.integration.trading.management.test_pages import kb
 from trading.management.supervisor.pages import give_back_library_pages
 np.linalg.inv(np.eye(3))
-before = file_kb()
+before = kb("RssFile")
 give_back_library_pages()
-after = file_kb()
+after = kb("RssFile")
 print(before, after, np.allclose(np.linalg.inv(np.eye(3) * 2), np.eye(3) / 2))
 """
 
@@ -55,7 +56,29 @@ def test_a_process_holds_less_of_its_libraries_and_goes_on() -> None:
     assert int(after) < int(before) / 2
 
 
-def file_kb() -> int:
-    """Give how much of files this process has in its memory."""
+FREEING = """
+from tests.integration.trading.management.test_pages import kb
+from trading.management.supervisor.pages import give_back_free_memory
+pieces = [bytes([1]) * 3000 for _ in range(20_000)]
+kept = pieces[::100]
+del pieces
+before = kb("RssAnon")
+give_back_free_memory()
+print(before, kb("RssAnon"), all(piece == bytes([1]) * 3000 for piece in kept))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps or gives as it likes")
+def test_what_lies_free_between_pieces_in_use_goes_back() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FREEING], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    before, after, is_right = done.stdout.split()
+    assert is_right == "True"
+    assert int(before) - int(after) > 40_000
+
+
+def kb(kind: str) -> int:
+    """Give how much of a kind of memory this process has: RssFile, RssAnon."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("RssFile:")).split()[1])
+    return int(next(line for line in lines if line.startswith(f"{kind}:")).split()[1])
