@@ -126,6 +126,12 @@ def test_a_ban_ends_when_it_is_over(venue: PaperServer) -> None:
     assert (banned, get(venue, "ping").status_code) == (418, 200)
 
 
+def buy_three_times(client: Client) -> None:
+    """Place three orders."""
+    for _ in range(3):
+        client.order_limit_buy(**BUY)
+
+
 @pytest.mark.parametrize(
     ("limits", "interval"), [({"10s": 1}, "10 SECONDS"), ({"1d": 1}, "1 DAY")], ids=["seconds", "day"]
 )
@@ -135,9 +141,7 @@ def test_too_many_unfilled_orders_are_1015(
     venue.control(order_limits=limits)
 
     with pytest.raises(BinanceAPIException) as refusal:
-        # Intervals end by the clock: of three orders two at least fall into one.
-        for _ in range(3):
-            client.order_limit_buy(**BUY)
+        buy_three_times(client)  # intervals end by the clock: two at least fall into one
 
     assert (refusal.value.status_code, refusal.value.code) == (429, -1015)
     assert refusal.value.message == f"Too many new orders; current limit is 1 orders per {interval}."
