@@ -37,6 +37,7 @@ from trading.services.roster import Roster
 log = logging.getLogger(__name__)
 
 SENDERS = 20
+THREADS_WITHIN_S = 5.0
 REDIS_TIMEOUT_S = 2.0
 USER_STREAM_KEY = "fc:user_stream"
 USER_STREAM_ASKED_FOR_S = 0.25
@@ -67,7 +68,7 @@ def warm_up() -> None:
     """Do beforehand what orders would wait for: threads, the venue's clock and the symbols' rules."""
     desk = get_desk()
     # By itself a thread is started when none is idle, the last of them by the largest burst of orders.
-    all_there = threading.Barrier(SENDERS)
+    all_there = threading.Barrier(SENDERS, timeout=THREADS_WITHIN_S)
     wait([desk.senders.submit(all_there.wait) for _ in range(SENDERS)])
     try:
         get_venue().sync_clock()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 FEW = 15  # fewer trades say nothing about the next ones
-RENEWED_AFTER = timedelta(hours=6)
+RENEWED_AFTER = timedelta(hours=6)  # a bar that still bars is measured again
 
 
 @dataclass(frozen=True, slots=True)

@@ -330,6 +330,7 @@ def test_the_question_of_every_second_reads_no_order_that_ended_long_ago(now: da
     with CaptureQueriesContext(connection) as asked:
         list_doubtful(now=now)
 
+    assert len(asked) > 0
     for question in asked.captured_queries:
         plan = plan_of(question["sql"])
         assert "SCAN trading_order" not in plan, plan
