@@ -204,7 +204,7 @@ def _growth(result: Result) -> str:
     rows = [
         (f"{said}, {int(stored):,} stored", _ms(each["full"]), _ms(each["empty"]), f"{each['ratio']:.2f} ×")
         for name, said in kinds
-        for stored, each in result.get(name, {}).items()  # figures of an older bench lack the round
+        for stored, each in result[name].items()
     ]
     return f"{_rows(('', 'full', 'empty', 'full ÷ empty'), rows)}\n\n{_load(result)}"
 
