@@ -1,7 +1,6 @@
 """`python -m bench.endless_tuning`: walk forward over one market after the other until killed.
 
-Started by measurements. It runs as a review does, which is a child of the analyst: in a session of its own,
-with the analyst's low priority.
+Started by measurements. It runs as a review does that a task started: behind everybody else.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from bench.promotion import INTERVAL_S, a_market
 from intelligence.backtest import CostModel
 from intelligence.evaluation import walk
 from intelligence.plans import plan_of_strategy
-from trading.management.supervisor.roles import ANALYST, set_priority
+from trading.management.supervisor.priority import go_last
 
 
 def main() -> None:
     """Say once after the first market that everything is compiled."""
     os.setsid()
-    set_priority(ANALYST)
+    go_last()
     plan = plan_of_strategy("CAPITULATION", interval_s=INTERVAL_S, costs=CostModel())
     for seed in itertools.count():
         walk(plan, a_market(seed, kind="planted"))

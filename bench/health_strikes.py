@@ -11,9 +11,8 @@ import os
 import signal
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,9 +26,8 @@ from bench.stack import Stack, wait_until
 
 Strike = Callable[[Stack], AbstractContextManager[None]]
 MIB = 1024 * 1024
-HOG_MB = 320
+HOG_MB = 220  # of the 256 that it may have
 DISK_MB = 800
-HOG_BEATS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,20 +186,10 @@ def _held(stack: Stack) -> list[int]:
 
 
 @contextmanager
-def hungry_process(stack: Stack) -> Iterator[None]:
-    """Let a process that says it is the analyst take memory until the stack ends."""
-    client = redis.Redis(unix_socket_path=str(stack.home / "redis" / "redis.sock"))
-    held = bytearray(os.urandom(MIB)) * HOG_MB
-
-    def beat() -> None:
-        with suppress(redis.RedisError):  # the stack has ended
-            while held:
-                now_ms = int(datetime.now(UTC).timestamp() * 1000)
-                said = {"pid": os.getpid(), "started_at_ms": now_ms, "beat_at_ms": now_ms}
-                client.set("fc:process:analyst", json.dumps({**said, "host": os.uname().nodename}), ex=5)
-                time.sleep(HOG_BEATS_S)
-
-    threading.Thread(target=beat, daemon=True).start()
+def hungry_redis(stack: Stack) -> Iterator[None]:
+    """Let Redis take memory until the stack ends."""
+    with redis.Redis(unix_socket_path=str(stack.home / "redis" / "redis.sock")) as client:
+        client.setrange("bench:filler", HOG_MB * MIB - 1, b"x")
     yield
 
 
@@ -282,7 +270,7 @@ WAVES: tuple[tuple[Fault, ...], ...] = (
     ),
     (
         Fault("venue frozen", "PRICE_AGE|FEED_DOWN|VENUE_DOWN", frozen("paper"), 2.0),
-        Fault("a process takes 320 MB", "MEMORY_USED", hungry_process, 4.0),
+        Fault("Redis takes 220 MB", "MEMORY_USED", hungry_redis, 4.0),
         Fault("venue bans us (418)", "VENUE_BLOCKED|USER_STREAM_DOWN", venue("ban", ban_s=6)),
     ),
     (

@@ -63,7 +63,9 @@ def whole_number(name: str, *, default: int, low: int, high: int) -> int:
 def address(name: str, *, schemes: Sequence[str]) -> str:
     """Give an address without a slash at its end, or an empty text."""
     value = text(name).rstrip("/")
-    if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).netloc):
+    parts = urlsplit(value)
+    place = parts.path if parts.scheme == "unix" else parts.netloc
+    if value and (parts.scheme not in schemes or not place):
         raise BadSetting(f"{name} must be an address that begins with {' or '.join(schemes)}")
     return value
 

@@ -1,6 +1,7 @@
 """Celery shells of learning. What needs the analysis libraries runs its command in a process of its own.
 
-The memory of that process goes with it; the worker that runs a task loads none of them.
+The memory of that process goes with it, and it computes where processors are idle; the worker that runs a
+task loads none of them.
 """
 
 from __future__ import annotations
@@ -61,9 +62,9 @@ def watch_models() -> None:
 
 def _run(command: str, argument: str = "--json", *, answers: tuple[int, ...] = (0,)) -> None:
     """Run a command of ours; what it says on standard error is in its own log."""
-    program = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, argument]
+    program = [sys.executable, str(settings.BASE_DIR / "manage.py"), "in_background", command, argument]
     done = subprocess.run(  # noqa: S603 -- our own command
-        program, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        program, capture_output=True, text=True, timeout=LIMIT_S, check=False, start_new_session=True
     )
     if done.returncode not in answers:
         log.error("learning.failed", extra={"command": command, "error": done.stderr[-500:]})

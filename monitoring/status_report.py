@@ -25,7 +25,6 @@ from trading.selectors.limits import LimitFigures
 from trading.selectors.live import ApiFigures, LiveReading
 
 MIB = 1024 * 1024
-ANALYST = "fast-cycle: analyst"
 
 
 def build_status(*, now: datetime) -> dict[str, Any]:
@@ -80,7 +79,6 @@ def process_rows(reading: LiveReading | None) -> list[dict[str, Any]]:
     supervisor = _supervisor_pid([pid for _, pid in found])
     if supervisor is not None:
         found.append(("up", supervisor))
-        found += _guests(supervisor)
     redis_pid = live.redis_pid()
     if redis_pid is not None:
         found.append(("redis", redis_pid))
@@ -103,15 +101,6 @@ def _supervisor_pid(pids: Sequence[int]) -> int | None:
         except psutil.Error:
             continue
     return None
-
-
-def _guests(supervisor: int) -> list[tuple[str, int]]:
-    """Give the worker for analysis while it is there: it comes and goes, and keeps no heartbeat."""
-    try:
-        children = psutil.Process(supervisor).children()
-        return [("analyst", each.pid) for each in children if "".join(each.cmdline()) == ANALYST]
-    except psutil.Error:  # it ended between the questions
-        return []
 
 
 def _memory(pid: int) -> dict[str, float | None]:

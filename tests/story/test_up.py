@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+from celery import Celery
 
 from tests.support.servers import wait_until
 
@@ -167,6 +168,17 @@ def test_up_serves_a_page_and_tells_the_first_password_once(stack: Stack) -> Non
     assert stack.heartbeat("beat") == stack.pids()["trader"]
     assert stack.heartbeat("executions") == stack.pids()["feed"]
     assert (stack.home / "secrets" / "secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_the_site_s_process_works_on_analysis_and_keeps_a_log_of_its_own(stack: Stack) -> None:
+    asking = Celery(broker=f"redis+socket://{stack.home / 'redis' / 'redis.sock'}", set_as_current=False)
+    asking.conf.broker_transport_options = {"global_keyprefix": "fc:celery:"}
+    log = stack.home / "logs" / "web.log"
+
+    asking.send_task("intelligence.screen", queue="analysis", ignore_result=True)
+
+    wait_until(lambda: log.exists() and "learning.done" in log.read_text(), limit_s=GONE_LIMIT_S, what="log")
+    assert stack.heartbeat("analyst") == stack.heartbeat("web")
 
 
 def test_the_doctor_finds_a_new_installation_fit_before_and_after(stack: Stack) -> None:

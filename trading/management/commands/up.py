@@ -89,7 +89,7 @@ class Plan:
         chosen = self._choose_venue(options)
         home.write_run_file(settings.RUN_FILE, {"PORT": options["port"], **chosen})
         arguments = {
-            "web": ("--port", str(options["port"]), "--host", options["host"]),
+            "web": ("--port", str(options["port"]), "--host", options["host"], "--analyst"),
             "feed": ("--executions",),
             "trader": ("--clock",),
         }
@@ -126,7 +126,7 @@ class Plan:
         give_back_library_pages()
         gc.collect()
         gc.freeze()  # what exists now stays shared: a collection in a child touches none of it
-        for role in (*self._forked, roles.analyst_role()):
+        for role in self._forked:
             supervisor.add(role)
         names = [role.name for role in self._forked]
         while missing := supervisor.wait_for(names, limit_s=READY_LIMIT_S):

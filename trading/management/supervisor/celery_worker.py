@@ -1,7 +1,8 @@
 """A Celery worker in this very process: threads, one queue, no child processes.
 
-`run_trader` and `run_analyst` call it. Gossip, mingling and events between workers are off:
-they cost memory and messages, and the dashboard learns about processes from their heartbeats.
+`run_trader` and `run_analyst` are one, `run_web` may keep one beside the site. Gossip, mingling and events
+between workers are off: they cost memory and messages, and the dashboard learns about processes from their
+heartbeats.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ from celery import current_app, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
 from django.db import close_old_connections
-from setproctitle import setproctitle
+from setproctitle import getproctitle, setproctitle
 
 from trading.management.supervisor.children import CRASHED
 from trading.management.supervisor.clock import Clock
@@ -28,72 +28,95 @@ from trading.management.supervisor.heartbeat import Heartbeat
 
 # A sender that waits for its turn to run waits at most this long for each busy thread, not 5 ms.
 SWITCH_INTERVAL_S = 0.0005
-IDLE_ROUND_S = 0.5
 
 
 def run_worker(
-    *,
-    name: str,
-    queue: str,
-    threads: int,
-    heartbeat: Heartbeat | None = None,
-    clock: Clock | None = None,
-    idle_s: float | None = None,
+    *, name: str, queue: str, threads: int, heartbeat: Heartbeat, clock: Clock | None = None
 ) -> int:
     """Work on one queue until told to stop, and finish what was begun; give the exit status.
 
     A clock runs beside it. When the clock ends by itself, so does the worker, with status CRASHED: whoever
-    started it starts both again. With `idle_s` it ends well after so many seconds without a task.
+    started it starts both again.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
-    def leave(status: int) -> None:
+    def on_clock_end() -> None:
         if state.should_stop is None:
-            state.should_stop = status  # type: ignore[assignment]  # the stubs know only its first value
+            state.should_stop = CRASHED  # type: ignore[assignment]  # the stubs know only its first value
 
     def stop(*_args: object) -> None:
-        state.should_stop = os.EX_OK  # type: ignore[assignment]  # as above
+        _ask_to_stop()
         if clock is not None:
             clock.stop()
 
-    def on_ready(sender: Any, **_kwargs: Any) -> None:
-        # A lost connection never cancels a task here: what it does to an order must run to its end.
-        warnings.simplefilter("ignore", CPendingDeprecationWarning)
-        # Celery has just named the process and put its talkative signal handlers in place.
-        setproctitle(f"fast-cycle: {name}")
+    def on_ready() -> None:
+        # Celery has just put its talkative signal handlers in place.
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        if heartbeat is not None:
-            # It comes round once a second at least; a timer would be lost with a connection.
-            sender.hub.on_tick.add(heartbeat.touch)
-            heartbeat.touch()
-            heartbeat.start()
-        if idle_s is not None:
-            _leave_when_idle(idle_s, lambda: leave(os.EX_OK))
         if clock is not None:
-            clock.run_beside(on_end=lambda: leave(CRASHED))
+            clock.run_beside(on_end=on_clock_end)
 
-    signals.worker_ready.connect(on_ready)
+    setproctitle(f"fast-cycle: {name}")
+    return _work(name=name, queue=queue, threads=threads, heartbeat=heartbeat, on_ready=on_ready)
+
+
+class WorkerBeside:
+    """A worker as a thread of a process whose main thread has something else to do; one in a process.
+
+    `on_end` is called in that thread when it ends by itself; `has_ended` says so from then on.
+    """
+
+    def __init__(
+        self, *, name: str, queue: str, threads: int, heartbeat: Heartbeat, on_end: Callable[[], None]
+    ) -> None:
+        self.has_ended = False
+        self._is_stopping = False
+
+        def run() -> None:
+            try:
+                _work(name=name, queue=queue, threads=threads, heartbeat=heartbeat, on_ready=lambda: None)
+            finally:
+                if not self._is_stopping:
+                    self.has_ended = True
+                    on_end()
+
+        self._thread = threading.Thread(target=run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self, *, limit_s: float) -> None:
+        """Take no further task, and wait at most so long for what was begun."""
+        self._is_stopping = True
+        _ask_to_stop()
+        self._thread.join(limit_s)
+
+
+def _ask_to_stop() -> None:
+    state.should_stop = os.EX_OK  # type: ignore[assignment]  # the stubs know only its first value
+
+
+def _work(*, name: str, queue: str, threads: int, heartbeat: Heartbeat, on_ready: Callable[[], None]) -> int:
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    title = getproctitle()
+
+    def begin(sender: Any, **_kwargs: Any) -> None:
+        # A lost connection never cancels a task here: what it does to an order must run to its end.
+        warnings.simplefilter("ignore", CPendingDeprecationWarning)
+        setproctitle(title)  # Celery has just put its own in place
+        # It comes round once a second at least; a timer would be lost with a connection.
+        sender.hub.on_tick.add(heartbeat.touch)
+        heartbeat.touch()
+        heartbeat.start()
+        on_ready()
+
+    # Celery keeps a weak reference only, and `begin` lives as long as this call.
+    signals.worker_ready.connect(begin)
     signals.task_prerun.connect(_mend_connections)
     worker = make_worker(name=name, queue=queue, threads=threads)
     worker.start()
-    if heartbeat is not None:
-        heartbeat.stop()
+    heartbeat.stop()
     return int(worker.exitcode or 0)
-
-
-def _leave_when_idle(idle_s: float, leave: Callable[[], None]) -> None:
-    """Call `leave` from a thread once no task was held for so long; one that comes just then goes back."""
-
-    def watch() -> None:
-        idle_since_s, taken = time.monotonic(), 0
-        while time.monotonic() - idle_since_s < idle_s:
-            time.sleep(IDLE_ROUND_S)
-            if state.reserved_requests or sum(state.total_count.values()) != taken:
-                idle_since_s, taken = time.monotonic(), sum(state.total_count.values())
-        leave()
-
-    threading.Thread(target=watch, name="idle", daemon=True).start()
 
 
 def make_worker(*, name: str, queue: str, threads: int) -> Any:

@@ -1,6 +1,7 @@
-"""How a child of the supervisor lets others go first where processors are short.
+"""How a process lets others go first where processors are short.
 
-Linux only, but for the niceness. The supervisor's roles call it. What a child starts inherits all of it.
+Linux only, but for the niceness. The supervisor's roles call it, and `in_background`. What a process starts
+inherits all of it.
 """
 
 from __future__ import annotations
@@ -21,14 +22,22 @@ SCHED_ATTR = struct.Struct("=IIQiIQQQ")
 SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}  # asm/unistd.h; Python has no call for it
 LONG_SLICE_S = 0.1  # the longest that the system grants
 
+LAST = 19  # the most that a process can give way
+
 log = logging.getLogger(__name__)
+
+
+def go_last() -> None:
+    """Let everybody go first; for hours of computing beside a trader."""
+    give_way(LAST)
+    work_when_idle()
 
 
 def give_way(niceness: int) -> None:
     """Let others go first.
 
-    Linux shares processors out by session first (sched(7), autogroup), and each child is a session of its
-    own: without the second step its niceness would count for nothing.
+    Linux shares processors out by session first (sched(7), autogroup), and each who calls this is a session
+    of its own: without the second step its niceness would count for nothing.
     """
     os.nice(niceness)
     if not niceness or not AUTOGROUP.exists():

@@ -24,18 +24,16 @@ from trading.management.supervisor.celery_worker import make_worker
 from trading.management.supervisor.children import become_program
 from trading.management.supervisor.heartbeat import connect
 from trading.management.supervisor.pages import give_back_regularly
-from trading.management.supervisor.priority import give_way, work_when_idle
+from trading.management.supervisor.priority import give_way
 from trading.management.supervisor.redis_server import redis_command
 
-ANALYSIS_QUEUE = "analysis"
 REDIS = "redis"
 PAPER = "paper"
-ANALYST = "analyst"
 # The feed hears of what the trader's last orders did, and books it; the venue and Redis go last.
-STOP_ORDER = ("trader", ANALYST, "feed", "web", PAPER, REDIS)
+STOP_ORDER = ("trader", "feed", "web", PAPER, REDIS)
 FORKED = ("trader", "feed", "web")
 # What else runs in a fork, with a heartbeat of its own: a process more costs 17 to 30 MB.
-HEARTBEATS_WITHIN = {"trader": ("beat",), "feed": ("executions",)}
+HEARTBEATS_WITHIN = {"trader": ("beat",), "feed": ("executions",), "web": ("analyst",)}
 # What a forked role needs is imported before the fork, once for all. The web's command is not among it: it
 # brings Twisted, which the others need not carry.
 PRELOADED_COMMANDS = ("run_executions", "run_feed", "run_trader", "run_analyst")
@@ -64,10 +62,8 @@ PRELOADED_MODULES = (
     "kombu.transport.redis",
     "psutil",
 )
-# Who trades goes first where processors are short; what the analyst starts shares its session.
-NICENESS = {"web": 5, ANALYST: 19}
-# Its tasks come some minutes apart, and while it waits for them it costs thirty megabytes.
-ANALYST_IDLE_S = 1
+# Who trades goes first where processors are short.
+NICENESS = {"web": 5}
 # A foreign program gets no credential of ours.
 SECRET_VARIABLES = ("BINANCE_", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "VENUE")
 MAX_LOG_BYTES = 10_000_000
@@ -76,15 +72,11 @@ ANSWER_LIMIT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One process to keep alive. `answers` None means: ready when all its heartbeats carry its pid.
-
-    With `wanted` it is started only when that says so, and may end well by itself; it keeps no heartbeat.
-    """
+    """One process to keep alive. `answers` None means: ready when all its heartbeats carry its pid."""
 
     name: str
     run: Callable[[], int]
     answers: Callable[[], bool] | None = None
-    wanted: Callable[[], bool] | None = None
     beats: tuple[str, ...] = ()
 
     @property
@@ -136,40 +128,17 @@ def _paper_answers(port: int) -> bool:
         connection.close()
 
 
-def analyst_role() -> Role:
-    """The worker for analysis, forked when a task waits for it."""
-    queue_key = f"{settings.CELERY_BROKER_TRANSPORT_OPTIONS['global_keyprefix']}{ANALYSIS_QUEUE}"
-
-    def is_waited_for() -> bool:
-        # The connection is closed again at once: a child must inherit none.
-        try:
-            with connect(settings.REDIS_URL) as client:
-                return bool(client.llen(queue_key))
-        except redis.RedisError:  # nobody can say, and nobody could work
-            return False
-
-    return forked_role(ANALYST, "--idle-s", str(ANALYST_IDLE_S), wanted=is_waited_for)
-
-
-def forked_role(name: str, *arguments: str, wanted: Callable[[], bool] | None = None) -> Role:
+def forked_role(name: str, *arguments: str) -> Role:
     """A management command `run_<name>` in a fork of the supervisor."""
 
     def run() -> int:
         log_as(name)
-        set_priority(name)
-        if wanted is None:
-            give_back_regularly()
+        give_way(NICENESS.get(name, 0))
+        give_back_regularly()
         call_command(f"run_{name}", *arguments)
         return 0
 
-    return Role(name, run, wanted=wanted, beats=HEARTBEATS_WITHIN.get(name, ()))
-
-
-def set_priority(name: str) -> None:
-    """Put this process where its role stands in the order of who goes first."""
-    give_way(NICENESS.get(name, 0))
-    if name == ANALYST:
-        work_when_idle()
+    return Role(name, run, beats=HEARTBEATS_WITHIN.get(name, ()))
 
 
 def log_as(name: str) -> None:

@@ -44,7 +44,7 @@ class StartFailed(Exception):
 
 @dataclass(slots=True)
 class Child:
-    """A role that is kept alive, or started when it is wanted. `pid` 0 means: down until `start_at_s`."""
+    """A role that is kept alive. `pid` 0 means: down until `start_at_s`."""
 
     role: Role
     pid: int = 0
@@ -53,11 +53,6 @@ class Child:
     failures: int = 0
     is_ready: bool = False
     heard_at_s: float = 0.0
-
-    @property
-    def is_settled(self) -> bool:
-        """Say whether nothing is to be waited for: it serves, or it comes only when it is wanted."""
-        return self.is_ready or self.role.wanted is not None
 
 
 def restart_delay_s(failures: int) -> float:
@@ -100,11 +95,9 @@ class Supervisor:
     # ------------------------------------------------------------------------------------ start
 
     def add(self, role: Role) -> None:
-        """Start a role and keep it alive from now on; where it must be wanted first, from the next round."""
-        child = Child(role)
-        self._children[role.name] = child
-        if role.wanted is None:
-            self._start(child)
+        """Start a role and keep it alive from now on."""
+        self._children[role.name] = Child(role)
+        self._start(self._children[role.name])
 
     def _start(self, child: Child) -> None:
         name = child.role.name
@@ -155,7 +148,7 @@ class Supervisor:
             hopeless = next((one for one in waiting if one.failures >= FAILURES_BEFORE_GIVING_UP), None)
             if hopeless is not None:
                 raise StartFailed(f"{hopeless.role.name} does not start: {last_words(hopeless.role.name)}")
-            waiting = [child for child in waiting if not child.is_settled]
+            waiting = [child for child in waiting if not child.is_ready]
         return [child.role.name for child in waiting]
 
     # ------------------------------------------------------------------------------------ watch
@@ -163,8 +156,8 @@ class Supervisor:
     def watch(self) -> None:
         """Keep all roles alive until somebody wants the stack to end."""
         while True:
-            is_settled = all(child.is_settled for child in self._children.values())
-            self._look_after(ROUND_S if is_settled else EAGER_ROUND_S)
+            all_ready = all(child.is_ready for child in self._children.values())
+            self._look_after(ROUND_S if all_ready else EAGER_ROUND_S)
             self._check_readiness()
 
     def _look_after(self, wait_s: float) -> None:
@@ -177,13 +170,7 @@ class Supervisor:
         self._reap()
         for child in self._children.values():
             if not child.pid and child.start_at_s <= time.monotonic():
-                self._start_if_wanted(child)
-
-    def _start_if_wanted(self, child: Child) -> None:
-        if child.role.wanted is None or child.role.wanted():
-            self._start(child)
-        else:
-            child.start_at_s = time.monotonic() + ROUND_S
+                self._start(child)
 
     def _drain_wake_end(self) -> None:
         try:
@@ -201,9 +188,6 @@ class Supervisor:
 
     def _on_end(self, child: Child, status: int) -> None:
         self._guard.remove(child.pid)
-        if child.role.wanted is not None and status == os.EX_OK:
-            child.pid, child.failures = 0, 0  # it has done what it was wanted for
-            return
         lived_s = time.monotonic() - child.started_at_s
         child.failures = 1 if lived_s >= SETTLED_AFTER_S else child.failures + 1
         delay_s = restart_delay_s(child.failures)
@@ -219,11 +203,10 @@ class Supervisor:
             self._guard.start(child.pid for child in self._children.values() if child.pid)
 
     def _check_readiness(self) -> None:
-        kept = [child for child in self._children.values() if child.role.wanted is None]
-        beating = [child for child in kept if child.role.answers is None]
+        beating = [child for child in self._children.values() if child.role.answers is None]
         pids = read_pids(self._redis_url, [name for child in beating for name in child.role.heartbeats])
         now_s = time.monotonic()
-        for child in kept:
+        for child in self._children.values():
             if child.role.answers is not None:
                 child.is_ready = child.is_ready or (child.pid > 0 and child.role.answers())
             elif pids is not None:

@@ -45,6 +45,7 @@ def test_a_wrong_option_is_named(tmp_path: Path, arguments: tuple[str, ...], lin
     [
         ("FASTCYCLE_HOME", "/proc/nope", "FASTCYCLE_HOME must be a folder that can be written"),
         ("DATABASE_URL", "nonsense", "DATABASE_URL must be an address"),
+        ("REDIS_URL", "unix://", "REDIS_URL must be an address that begins with redis or rediss or unix"),
         ("VENUE", "live", "set VENUE=live and FASTCYCLE_LIVE=yes"),
     ],
 )

@@ -5,17 +5,18 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-from collections.abc import Callable
 
 import pytest
 
-from trading.management.supervisor.children import fork_child
+from tests.support.forks import told_by_child
 from trading.management.supervisor.priority import (
     AUTOGROUP,
+    LAST,
     LONG_SLICE_S,
     SCHED_ATTR,
     SCHED_SETATTR,
     give_way,
+    go_last,
     work_when_idle,
 )
 
@@ -33,7 +34,7 @@ def test_a_child_gives_way_as_a_session_too() -> None:
         give_way(7)
         return f"{os.nice(0)} {AUTOGROUP.read_text()}"
 
-    niceness, _, group = _told_by_child(act).partition(" ")
+    niceness, _, group = told_by_child(act).partition(" ")
 
     # The suite may itself run below others, and 19 is the lowest there is.
     assert (int(niceness), group.split()[-2:]) == (min(os.nice(0) + 7, 19), ["nice", "7"])
@@ -46,7 +47,7 @@ def test_idle_work_has_long_slices_and_its_niceness() -> None:
         work_when_idle()
         return f"{os.sched_getscheduler(0)} {os.nice(0)} {_slice_ns()}"
 
-    assert _told_by_child(act) == f"{os.SCHED_IDLE} {min(os.nice(0) + 7, 19)} {int(LONG_SLICE_S * 1e9)}"
+    assert told_by_child(act) == f"{os.SCHED_IDLE} {min(os.nice(0) + 7, 19)} {int(LONG_SLICE_S * 1e9)}"
 
 
 def _slice_ns() -> int:
@@ -56,16 +57,9 @@ def _slice_ns() -> int:
     return int(SCHED_ATTR.unpack(answer.raw)[RUNTIME])
 
 
-def _told_by_child(act: Callable[[], str]) -> str:
-    reader, writer = os.pipe()
+def test_who_goes_last_is_idle_work() -> None:
+    def act() -> str:
+        go_last()
+        return f"{os.sched_getscheduler(0)} {os.nice(0)}"
 
-    def tell() -> int:
-        os.write(writer, act().encode())
-        return 0
-
-    pid = fork_child(tell, name="child", close=[reader])
-    os.close(writer)
-    with os.fdopen(reader) as told:
-        words = told.read()
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    return words
+    assert told_by_child(act) == f"{os.SCHED_IDLE} {LAST}"

@@ -101,37 +101,9 @@ def _end(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_a_role_that_must_be_wanted_comes_each_time_it_is_and_goes_without_a_word(
-    lock: int, tmp_path: Path
-) -> None:
-    wish, came, said = tmp_path / "wish", tmp_path / "came", tmp_path / "said"
-
-    def run() -> int:
-        wish.unlink()
-        with came.open("a", encoding="utf-8") as file:
-            file.write("once\n")
-        return 0
-
-    pid = fork_child(
-        _supervised(Role("guest", run, wanted=wish.exists), lock=lock, said=said), name="up", close=()
-    )
-    for times in (1, 2):
-        wish.touch()
-        wait_until(
-            lambda times=times: came.exists() and came.read_text().count("once") == times,  # type: ignore[misc]  # bound now, on purpose
-            limit_s=LIMIT_S,
-            what="guest",
-        )
-
-    assert _end(pid) == 0
-    assert not said.exists()
-
-
-def test_a_role_that_fails_at_what_it_was_wanted_for_is_told_and_tried_again(
-    lock: int, tmp_path: Path
-) -> None:
+def test_a_role_that_fails_is_told_and_tried_again(lock: int, tmp_path: Path) -> None:
     said = tmp_path / "said"
-    role = Role("guest", lambda: 3, wanted=lambda: True)
+    role = Role("guest", lambda: 3)
 
     pid = fork_child(_supervised(role, lock=lock, said=said), name="up", close=())
     wait_until(
