@@ -2,16 +2,21 @@
 
 Used by services.entries and services.submit under the account's lock, where the bulk_create of Django takes
 longest to write out what is the same at every turn. It calls no `save`, no signal and no validation either.
+
+Rows leave in batches of 16, 8, 4, 2 and 1: a statement for each number of rows would be another one to put
+together, and to keep in each connection, every time that a new number occurs.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Field, Model
+
+LARGEST_BATCH = 16
 
 
 def insert_all(rows: Sequence[Model]) -> None:
@@ -25,10 +30,8 @@ def insert_all(rows: Sequence[Model]) -> None:
     model = type(rows[0])
     connection = connections[DEFAULT_DB_ALIAS]
     fields = _columns(model)
-    together = connection.ops.bulk_batch_size(fields, rows)
     with connection.cursor() as cursor:
-        for begin in range(0, len(rows), together):
-            batch = rows[begin : begin + together]
+        for batch in _batches(rows, most=connection.ops.bulk_batch_size(fields, rows)):
             values = [
                 field.get_db_prep_save(field.pre_save(row, add=True), connection)
                 for row in batch
@@ -39,12 +42,22 @@ def insert_all(rows: Sequence[Model]) -> None:
                 row.pk, row._state.adding, row._state.db = pk, False, DEFAULT_DB_ALIAS
 
 
+def _batches(rows: Sequence[Model], *, most: int) -> Iterator[Sequence[Model]]:
+    """Cut rows into batches of a power of two, of at most `most` rows each."""
+    begin, size = 0, LARGEST_BATCH
+    while begin < len(rows):
+        while size > min(most, len(rows) - begin):
+            size //= 2
+        yield rows[begin : begin + size]
+        begin += size
+
+
 @functools.cache
 def _columns(model: type[Model]) -> list[Field[Any, Any]]:
     return [field for field in model._meta.concrete_fields if not field.primary_key]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.cache
 def _statement(model: type[Model], count: int) -> str:
     quoted = connections[DEFAULT_DB_ALIAS].ops.quote_name
     columns = [quoted(str(field.column)) for field in _columns(model)]

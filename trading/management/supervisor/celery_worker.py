@@ -89,7 +89,8 @@ class WorkerBeside:
         """Take no further task, and wait at most so long for what was begun."""
         self._is_stopping = True
         _ask_to_stop()
-        self._thread.join(limit_s)
+        if self._thread.is_alive():  # the site may have ended before it was ready
+            self._thread.join(limit_s)
 
 
 def _ask_to_stop() -> None:

@@ -62,6 +62,16 @@ def test_it_keeps_a_heartbeat_and_finishes_what_it_began_when_it_is_stopped(
     assert told_by_child(act) == "True [] False"
 
 
+def test_one_that_never_began_is_stopped_without_a_word() -> None:
+    def act() -> str:
+        ends: list[str] = []
+        worker = _worker(ends)
+        worker.stop(limit_s=LIMIT_S)
+        return f"{ends} {worker.has_ended}"
+
+    assert told_by_child(act) == "[] False"
+
+
 def test_it_says_when_it_ends_by_itself(redis_client: redis.Redis) -> None:
     def act() -> str:
         ends: list[str] = []
