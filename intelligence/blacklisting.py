@@ -7,6 +7,7 @@ itself: the symbol proves itself anew, and each further bar for losing lasts twi
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -24,7 +25,7 @@ from intelligence.screening import (
 from trading import history
 from trading.domain.signals import Candles
 from trading.selectors.instruments import list_barred, list_bars
-from trading.selectors.trades import list_returns
+from trading.selectors.trades import iter_returns
 from trading.selectors.workers import list_subscriptions
 from trading.services.blacklist import bar_symbol
 
@@ -48,8 +49,8 @@ def screen(markets: Mapping[str, Candles], *, now: datetime) -> list[Finding]:
     former = list_bars(actor=ACTOR)
     judged_from = {each.symbol: each.lifted_at or each.expires_at or each.created_at for each in former}
     trades = [
-        ClosedReturn(symbol, closed_at, float(pnl / cost) * 1e4)
-        for symbol, closed_at, pnl, cost in list_returns(since=now - WINDOW)
+        ClosedReturn(sys.intern(symbol), closed_at, float(pnl / cost) * 1e4)
+        for symbol, closed_at, pnl, cost in iter_returns(since=now - WINDOW)
     ]
     barred = list_barred(now=now)
     odd = (odd_market(symbol, candles) for symbol, candles in sorted(markets.items()))

@@ -17,6 +17,7 @@ from intelligence.models import Challenge, ChallengeState
 from monitoring import acceptance_rules, retention
 from monitoring.acceptance_rules import Evidence
 from monitoring.models import Alert, HealthSample, Report
+from monitoring.sample_rows import SampleRow, read_samples
 from monitoring.verdicts import Verdict
 from trading.selectors import evidence, operations
 from trading.selectors.exports import EXPORTS, iterate, query, to_cell, to_json_value
@@ -45,7 +46,7 @@ def build(*, now: datetime) -> dict[str, Any]:
 def gather(*, now: datetime) -> Evidence:
     """Measure everything that the criteria are judged by."""
     since = now - DAY
-    samples = list(HealthSample.objects.filter(at__gte=since).order_by("at"))
+    samples = read_samples(since=since)
     all_trades = evidence.outcome(since=None)
     closed, unprotected = evidence.exits_gone_wrong(since=since)
     exports, exports_wrong = _try_exports()
@@ -74,7 +75,7 @@ def gather(*, now: datetime) -> Evidence:
     )
 
 
-def _of_samples(samples: Sequence[HealthSample], *, now: datetime) -> dict[str, Any]:
+def _of_samples(samples: Sequence[SampleRow], *, now: datetime) -> dict[str, Any]:
     if not samples:
         return {}
     return {
@@ -97,25 +98,29 @@ def _of_samples(samples: Sequence[HealthSample], *, now: datetime) -> dict[str, 
     }
 
 
-def mean(samples: Iterable[HealthSample], name: str) -> float | None:
+def mean(samples: Iterable[SampleRow], name: str) -> float | None:
     """Give the mean of a figure over its rounds; None where it was never known."""
-    rows = [(each.figures[name][1], each.rounds) for each in samples if name in each.figures]
-    rounds = sum(number for _, number in rows)
-    return sum(value * number for value, number in rows) / rounds if rounds else None
+    rounds, total = 0, 0.0
+    for each in samples:
+        value = each.mean(name)
+        if value is not None:
+            rounds, total = rounds + each.rounds, total + value * each.rounds
+    return total / rounds if rounds else None
 
 
-def most(samples: Iterable[HealthSample], name: str) -> float | None:
+def most(samples: Iterable[SampleRow], name: str) -> float | None:
     """Give the largest value of a figure; None where it was never known."""
-    return max((each.figures[name][2] for each in samples if name in each.figures), default=None)
+    return max((value for each in samples if (value := each.most(name)) is not None), default=None)
 
 
-def _summed_windows(samples: Iterable[HealthSample], name: str) -> float | None:
+def _summed_windows(samples: Iterable[SampleRow], name: str) -> float | None:
     """Sum a count of the last ten minutes over windows of ten minutes."""
     windows: dict[int, float] = {}
     for each in samples:
-        if name in each.figures:
+        value = each.most(name)
+        if value is not None:
             window = int(each.at.timestamp() // 600)
-            windows[window] = max(windows.get(window, 0.0), each.figures[name][2])
+            windows[window] = max(windows.get(window, 0.0), value)
     return sum(windows.values()) if windows else None
 
 

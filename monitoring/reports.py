@@ -16,7 +16,8 @@ from django.db import IntegrityError, transaction
 from monitoring import links
 from monitoring.acceptance import mean, most
 from monitoring.machine import slope
-from monitoring.models import Alert, Delivery, HealthSample, Report
+from monitoring.models import Alert, Delivery, Report
+from monitoring.sample_rows import SampleRow, read_samples
 from monitoring.sampling import span_begin
 from trading.domain.values import to_text
 from trading.selectors import evidence, overview, trades
@@ -90,7 +91,7 @@ def _shown(value: object) -> str:
 
 
 def _hourly(begins_at: datetime, ends_at: datetime) -> dict[str, Any]:
-    samples = _samples(begins_at, ends_at)
+    samples = read_samples(since=begins_at, until=ends_at)
     return {
         "health": _health(samples),
         "errors": {
@@ -113,7 +114,7 @@ def _hourly(begins_at: datetime, ends_at: datetime) -> dict[str, Any]:
 
 
 def _daily(begins_at: datetime, ends_at: datetime) -> dict[str, Any]:
-    samples = _samples(begins_at, ends_at)
+    samples = read_samples(since=begins_at, until=ends_at)
     day = evidence.outcome(since=begins_at, until=ends_at)
     before = evidence.outcome(since=begins_at - 7 * DAY, until=begins_at)
     return {
@@ -138,7 +139,7 @@ def _daily(begins_at: datetime, ends_at: datetime) -> dict[str, Any]:
 
 
 def _weekly(begins_at: datetime, ends_at: datetime) -> dict[str, Any]:
-    samples = _samples(begins_at, ends_at)
+    samples = read_samples(since=begins_at, until=ends_at)
     now = evidence.outcome_by("version__strategy", since=begins_at, until=ends_at)
     before = evidence.outcome_by("version__strategy", since=begins_at - 7 * DAY, until=begins_at)
     return {
@@ -164,11 +165,7 @@ def _weekly(begins_at: datetime, ends_at: datetime) -> dict[str, Any]:
 CONTENTS = {"HOURLY": _hourly, "DAILY": _daily, "WEEKLY": _weekly}
 
 
-def _samples(begins_at: datetime, ends_at: datetime) -> list[HealthSample]:
-    return list(HealthSample.objects.filter(at__gte=begins_at, at__lt=ends_at).order_by("at"))
-
-
-def _health(samples: Sequence[HealthSample]) -> dict[str, Any]:
+def _health(samples: Sequence[SampleRow]) -> dict[str, Any]:
     rounds = sum(each.rounds for each in samples)
     lost: dict[str, int] = {}
     for each in samples:
@@ -194,7 +191,7 @@ def _alerts(begins_at: datetime, ends_at: datetime) -> dict[str, Any]:
     return {"opened": len(rows), "open_now": Alert.objects.filter(resolved_at=None).count(), "which": named}
 
 
-def _resources(samples: Sequence[HealthSample]) -> dict[str, Any]:
+def _resources(samples: Sequence[SampleRow]) -> dict[str, Any]:
     return {
         "memory_mb": mean(samples, "memory_mb"),
         "most_memory_mb": most(samples, "memory_mb"),
@@ -205,12 +202,12 @@ def _resources(samples: Sequence[HealthSample]) -> dict[str, Any]:
     }
 
 
-def _capacity(samples: Sequence[HealthSample]) -> dict[str, Any]:
+def _capacity(samples: Sequence[SampleRow]) -> dict[str, Any]:
     """Say when the disk is full if it fills as it did, and how much of the request budget is left."""
     points = [
-        (each.at.timestamp() / DAY_S, each.figures["disk_free_mb"][1])
+        (each.at.timestamp() / DAY_S, free_mb)
         for each in samples
-        if "disk_free_mb" in each.figures
+        if (free_mb := each.mean("disk_free_mb")) is not None
     ]
     a_day = slope(points) if len({day for day, _ in points}) > 1 else None
     left = points[-1][1] / -a_day if a_day is not None and a_day < 0 else None

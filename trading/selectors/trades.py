@@ -1,6 +1,6 @@
 """Reads about trades, orders and fills, as rows for pages and as domain objects for rules."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +15,7 @@ from trading.models import FillRow, Order, Trade
 from trading.selectors.overview import sum_ended
 from trading.selectors.prepared import Prepared
 
+CHUNK = 200
 OPEN_STATE_NAMES = [state.value for state in OPEN_STATES]
 
 
@@ -114,13 +115,13 @@ def last_closed_at(
     return {(row["worker_id"], row["symbol"]): row["last"] for row in rows}
 
 
-def list_returns(*, since: datetime) -> list[tuple[str, datetime, Decimal, Decimal]]:
-    """Give symbol, end, PnL and cost of the trades that closed since a moment and whose PnL is known."""
+def iter_returns(*, since: datetime) -> Iterator[tuple[str, datetime, Decimal, Decimal]]:
+    """Give symbol, end, PnL and cost of the trades that closed since a moment and whose PnL is known.
+
+    They are read piece by piece: months of them are too many to hold at once.
+    """
     closed = Trade.objects.filter(closed_at__gte=since, state=TradeState.CLOSED.value, entry_notional__gt=0)
-    return [
-        (symbol, closed_at, pnl, cost)
-        for symbol, closed_at, pnl, cost in closed.values_list(
-            "symbol", "closed_at", "realised_pnl", "entry_notional"
-        )
-        if closed_at is not None and pnl is not None
-    ]
+    columns = closed.values_list("symbol", "closed_at", "realised_pnl", "entry_notional")
+    for symbol, closed_at, pnl, cost in columns.iterator(chunk_size=CHUNK):
+        if closed_at is not None and pnl is not None:
+            yield symbol, closed_at, pnl, cost

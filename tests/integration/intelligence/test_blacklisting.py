@@ -127,7 +127,7 @@ def test_the_hourly_task_screens_by_itself_and_starts_a_process_only_where_bars_
     started: list[str] = []
 
     def note(program: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
-        started.append(program[2])
+        started.append(" ".join(program[2:4]))
         return subprocess.CompletedProcess(program, 0, stdout="", stderr="")
 
     monkeypatch.setattr(subprocess, "run", note)
@@ -141,4 +141,4 @@ def test_the_hourly_task_screens_by_itself_and_starts_a_process_only_where_bars_
 
     tasks.screen()
 
-    assert started == ["screen"]
+    assert started == ["in_background screen"]

@@ -19,6 +19,7 @@ from types import FrameType
 from trading.management.supervisor.children import HANDLED, fork_child
 from trading.management.supervisor.guard import Guard, kill_if_alive
 from trading.management.supervisor.heartbeat import announce_stop, read_pids
+from trading.management.supervisor.pages import give_back_free_memory
 from trading.management.supervisor.roles import STOP_ORDER, Role, last_words
 
 FIRST_DELAY_S = 0.2
@@ -29,6 +30,8 @@ EAGER_ROUND_S = 0.05
 # A heartbeat key lives 15 s; one that stays away longer than this belongs to a process that hangs.
 SILENCE_LIMIT_S = 10.0
 STOP_LIMIT_S = 5.0
+# Each round leaves a client of Redis behind; some of them grow old before anybody looks for garbage.
+GIVE_BACK_EVERY_S = 60.0
 FAILURES_BEFORE_GIVING_UP = 4
 
 log = logging.getLogger(__name__)
@@ -155,10 +158,14 @@ class Supervisor:
 
     def watch(self) -> None:
         """Keep all roles alive until somebody wants the stack to end."""
+        give_back_at_s = time.monotonic() + GIVE_BACK_EVERY_S
         while True:
             all_ready = all(child.is_ready for child in self._children.values())
             self._look_after(ROUND_S if all_ready else EAGER_ROUND_S)
             self._check_readiness()
+            if time.monotonic() >= give_back_at_s:  # here, for a thread would live on half in a fork
+                give_back_free_memory()
+                give_back_at_s = time.monotonic() + GIVE_BACK_EVERY_S
 
     def _look_after(self, wait_s: float) -> None:
         due = [child.start_at_s for child in self._children.values() if not child.pid]

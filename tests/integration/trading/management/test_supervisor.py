@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -111,5 +112,32 @@ def test_a_role_that_fails_is_told_and_tried_again(lock: int, tmp_path: Path) ->
         limit_s=LIMIT_S,
         what="second failure",
     )
+
+    assert _end(pid) == 0
+
+
+class Garbage:
+    """Refers to itself, and says when it is gone."""
+
+    def __init__(self, *, says: Path) -> None:
+        self._myself = self
+        self._says = says
+
+    def __del__(self) -> None:
+        self._says.touch()
+
+
+def test_garbage_goes_while_it_watches(lock: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trading.management.supervisor.supervisor.GIVE_BACK_EVERY_S", 0.0)
+    gone = tmp_path / "gone"
+    watching = _supervised(Role("guest", lambda: 3), lock=lock, said=tmp_path / "said")
+
+    def run() -> int:
+        gc.disable()
+        Garbage(says=gone)
+        return watching()
+
+    pid = fork_child(run, name="up", close=())
+    wait_until(gone.exists, limit_s=LIMIT_S, what="end of the garbage")
 
     assert _end(pid) == 0
