@@ -97,7 +97,8 @@ def summary(samples: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, A
 
     `above_limit_part` is the part of the readings whose total is not below the limit.
 
-    A process that is absent more often than not (the analyst) has no slope; its middle is that of its visits.
+    A process that is absent more often than not (a command that a task starts) has no slope; its middle is
+    that of its visits.
     """
     whole = [(at_s, {**each, TOTAL: sum(each.values())}) for at_s, each in samples]
     names = sorted({name for _, each in whole for name in each})

@@ -17,7 +17,7 @@ from intelligence.models import Challenge, ChallengeState
 from monitoring import acceptance_rules, retention
 from monitoring.acceptance_rules import Evidence
 from monitoring.models import Alert, HealthSample, Report
-from monitoring.sample_rows import SampleRow, read_samples
+from monitoring.sample_rows import SampleRow, mean, most, read_samples
 from monitoring.verdicts import Verdict
 from trading.selectors import evidence, operations
 from trading.selectors.exports import EXPORTS, iterate, query, to_cell, to_json_value
@@ -96,21 +96,6 @@ def _of_samples(samples: Sequence[SampleRow], *, now: datetime) -> dict[str, Any
         "latency_ms": mean(samples, "latency_ms"),
         "symbols": mean(samples, "symbols"),
     }
-
-
-def mean(samples: Iterable[SampleRow], name: str) -> float | None:
-    """Give the mean of a figure over its rounds; None where it was never known."""
-    rounds, total = 0, 0.0
-    for each in samples:
-        value = each.mean(name)
-        if value is not None:
-            rounds, total = rounds + each.rounds, total + value * each.rounds
-    return total / rounds if rounds else None
-
-
-def most(samples: Iterable[SampleRow], name: str) -> float | None:
-    """Give the largest value of a figure; None where it was never known."""
-    return max((value for each in samples if (value := each.most(name)) is not None), default=None)
 
 
 def _summed_windows(samples: Iterable[SampleRow], name: str) -> float | None:

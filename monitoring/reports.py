@@ -14,10 +14,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from monitoring import links
-from monitoring.acceptance import mean, most
 from monitoring.machine import slope
 from monitoring.models import Alert, Delivery, Report
-from monitoring.sample_rows import SampleRow, read_samples
+from monitoring.sample_rows import SampleRow, mean, most, read_samples
 from monitoring.sampling import span_begin
 from trading.domain.values import to_text
 from trading.selectors import evidence, overview, trades

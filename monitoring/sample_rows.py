@@ -6,7 +6,7 @@ Reports and the acceptance page read up to twenty thousand of them in the web pr
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -52,10 +52,26 @@ def read_samples(*, since: datetime, until: datetime | None = None) -> list[Samp
     )
     known: dict[tuple[str, ...], Mapping[str, int]] = {}  # rows with the same figures share their places
     rows = []
-    for at, rounds, seen_s, up_s, least, mean, losses, figures in columns.iterator(chunk_size=CHUNK):
+    for *plain, losses, figures in columns.iterator(chunk_size=CHUNK):
+        at, rounds, seen_s, up_s, score_min, score_mean = plain
         names = tuple(figures)
         places = known.setdefault(names, {name: 2 * place for place, name in enumerate(names)})
         values = array("d", (value for _, *kept in figures.values() for value in kept))
         lost = losses or NOTHING_LOST
-        rows.append(SampleRow(at, rounds, seen_s, up_s, least, mean, lost, places, values))
+        rows.append(SampleRow(at, rounds, seen_s, up_s, score_min, score_mean, lost, places, values))
     return rows
+
+
+def mean(samples: Iterable[SampleRow], name: str) -> float | None:
+    """Give the mean of a figure over its rounds; None where it was never known."""
+    rounds, total = 0, 0.0
+    for each in samples:
+        value = each.mean(name)
+        if value is not None:
+            rounds, total = rounds + each.rounds, total + value * each.rounds
+    return total / rounds if rounds else None
+
+
+def most(samples: Iterable[SampleRow], name: str) -> float | None:
+    """Give the largest value of a figure; None where it was never known."""
+    return max((value for each in samples if (value := each.most(name)) is not None), default=None)

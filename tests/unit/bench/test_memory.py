@@ -17,7 +17,7 @@ def samples(*, per_hour: float, level: float = 220.0) -> list[tuple[float, dict[
         at_s = number * SAMPLE_EVERY_S
         reading = {"trader": level + per_hour * at_s / 3600 + chance.gauss(0, 0.4)}
         if at_s % 120 < 8:
-            reading["analyst"] = 20.0
+            reading["guest"] = 20.0
         found.append((at_s, reading))
     return found
 
@@ -27,7 +27,7 @@ def test_a_job_that_comes_and_goes_is_in_the_largest_sum_and_in_no_slope() -> No
 
     assert found["grows"] is False
     assert abs(found["slope_mib_per_hour"]["total"]["per_hour"]) < 0.5
-    assert "analyst" not in found["slope_mib_per_hour"]
+    assert "guest" not in found["slope_mib_per_hour"]
     assert found["largest_total_mib"] > 238
 
 

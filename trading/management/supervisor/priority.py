@@ -36,11 +36,12 @@ def go_last() -> None:
 def give_way(niceness: int) -> None:
     """Let others go first.
 
-    Linux shares processors out by session first (sched(7), autogroup), and each who calls this is a session
-    of its own: without the second step its niceness would count for nothing.
+    Linux shares processors out by session first (sched(7), autogroup): for a process that leads a session,
+    its niceness would count for nothing without the second step. A session of somebody else's, say that of
+    the shell in which an operator typed, is left as it is.
     """
     os.nice(niceness)
-    if not niceness or not AUTOGROUP.exists():
+    if not niceness or os.getsid(0) != os.getpid() or not AUTOGROUP.exists():
         return
     for _ in range(AUTOGROUP_TRIES):
         try:

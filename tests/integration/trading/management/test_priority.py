@@ -40,6 +40,19 @@ def test_a_child_gives_way_as_a_session_too() -> None:
     assert (int(niceness), group.split()[-2:]) == (min(os.nice(0) + 7, 19), ["nice", "7"])
 
 
+@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this system does not share processors out by session")
+def test_who_is_in_the_session_of_another_leaves_it_as_it_is() -> None:
+    def act() -> str:
+        before = AUTOGROUP.read_text()
+        if (guest := os.fork()) == 0:
+            give_way(7)
+            os._exit(0)
+        os.waitpid(guest, 0)
+        return f"{before == AUTOGROUP.read_text()}"
+
+    assert told_by_child(act) == "True"
+
+
 @pytest.mark.skipif(not HAS_SLICES, reason="this system grants no slices")
 def test_idle_work_has_long_slices_and_its_niceness() -> None:
     def act() -> str:
