@@ -52,13 +52,12 @@ def read_samples(*, since: datetime, until: datetime | None = None) -> list[Samp
     )
     known: dict[tuple[str, ...], Mapping[str, int]] = {}  # rows with the same figures share their places
     rows = []
-    for *plain, losses, figures in columns.iterator(chunk_size=CHUNK):
-        at, rounds, seen_s, up_s, score_min, score_mean = plain
+    for at, rounds, seen_s, up_s, lowest, score, losses, figures in columns.iterator(chunk_size=CHUNK):
         names = tuple(figures)
         places = known.setdefault(names, {name: 2 * place for place, name in enumerate(names)})
         values = array("d", (value for _, *kept in figures.values() for value in kept))
         lost = losses or NOTHING_LOST
-        rows.append(SampleRow(at, rounds, seen_s, up_s, score_min, score_mean, lost, places, values))
+        rows.append(SampleRow(at, rounds, seen_s, up_s, lowest, score, lost, places, values))
     return rows
 
 
