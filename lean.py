@@ -17,6 +17,9 @@ from pathlib import Path
 BYTECODE = Path(sys.prefix) / "bytecode"
 LEAN = ("-OO", "-X", "no_debug_ranges", "-X", f"pycache_prefix={BYTECODE}")
 LEAN_LEVEL = 2
+# One pool of memory for all threads of a process, and none beside it for each thread: what lies free in such
+# pools is never given back, and holds fast what lies around it. glibc reads this when a process starts.
+ALLOCATOR = "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0"
 # What single processes load when they need it: the site's server, and what learning stands on.
 LOADED_LATER = (
     "trading.management.commands.run_web",
@@ -35,6 +38,8 @@ def is_long_lived(arguments: Sequence[str]) -> bool:
 def become_lean(*arguments: str) -> None:
     """Start Python again with these arguments, without docstrings, in this process; return if it is so."""
     if sys.flags.optimize < LEAN_LEVEL:
+        # The last one counts: what an operator has set stays.
+        os.environ["GLIBC_TUNABLES"] = ":".join(filter(None, (ALLOCATOR, os.environ.get("GLIBC_TUNABLES"))))
         os.execv(sys.executable, [sys.executable, *LEAN, *arguments])  # noqa: S606 -- ourselves
     # PYTHONDONTWRITEBYTECODE keeps folders of sources clean; nothing is written into them here.
     sys.dont_write_bytecode = False

@@ -7,7 +7,6 @@ itself: the symbol proves itself anew, and each further bar for losing lasts twi
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -48,10 +47,10 @@ def screen(markets: Mapping[str, Candles], *, now: datetime) -> list[Finding]:
     """
     former = list_bars(actor=ACTOR)
     judged_from = {each.symbol: each.lifted_at or each.expires_at or each.created_at for each in former}
-    trades = [
-        ClosedReturn(sys.intern(symbol), closed_at, float(pnl / cost) * 1e4)
+    trades = (
+        ClosedReturn(symbol, closed_at, float(pnl / cost) * 1e4)
         for symbol, closed_at, pnl, cost in iter_returns(since=now - WINDOW)
-    ]
+    )
     barred = list_barred(now=now)
     odd = (odd_market(symbol, candles) for symbol, candles in sorted(markets.items()))
     findings = _first_of_each([*poor_performers(trades, ignore_before=judged_from), *odd], barred)

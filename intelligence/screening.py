@@ -7,15 +7,16 @@ all symbols together and however often one looks, with a chance of ALPHA.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from intelligence.sequential import evidence
-from trading.domain.signals import Candles
+from trading.domain.signals import Candles, FloatArray
 
 LOSES, CANDLE_GAPS, ABNORMAL_MOVE = "LOSES", "CANDLE_GAPS", "ABNORMAL_MOVE"
 WINDOW = timedelta(days=90)  # of closed trades that are judged
@@ -53,28 +54,29 @@ class Finding:
 
 
 def poor_performers(
-    trades: Sequence[ClosedReturn], *, ignore_before: Mapping[str, datetime] | None = None
+    trades: Iterable[ClosedReturn], *, ignore_before: Mapping[str, datetime] | None = None
 ) -> list[Finding]:
     """Give the symbols whose trades were worse than those of the others, and lost money.
 
     Args:
-        trades: Of all symbols, in any order.
+        trades: Of all symbols, in any order. They are taken one by one and kept as two numbers each, because
+            those of months are too many to hold.
         ignore_before: By symbol: older trades of it do not count, say because an operator lifted its bar.
     """
-    by_symbol: dict[str, list[ClosedReturn]] = defaultdict(list)
-    for trade in sorted(trades, key=lambda each: each.closed_at):
-        since = (ignore_before or {}).get(trade.symbol)
-        if since is None or trade.closed_at > since:
-            by_symbol[trade.symbol].append(trade)
+    by_symbol = _returns_by_symbol(trades, ignore_before or {})
+    if not by_symbol:
+        return []
     needed = len(by_symbol) / ALPHA
+    count = sum(len(each) for each in by_symbol.values())
+    total = sum(float(each.sum()) for each in by_symbol.values())
+    largest = max(float(np.abs(each).max()) for each in by_symbol.values())
     found = []
-    for symbol, own in by_symbol.items():
-        others = np.array([each.bps for name, part in by_symbol.items() if name != symbol for each in part])
-        returns = np.array([each.bps for each in own])
-        if len(returns) < LEAST_TRADES or len(others) < LEAST_OTHERS:
+    for symbol, returns in by_symbol.items():
+        others = count - len(returns)
+        if len(returns) < LEAST_TRADES or others < LEAST_OTHERS:
             continue
-        reference = float(others.mean())
-        bound = float(np.abs(np.concatenate((returns, others))).max()) + abs(reference)
+        reference = (total - float(returns.sum())) / others
+        bound = largest + abs(reference)
         if bound == 0.0:
             continue
         worse = evidence(reference - returns, bound=bound)
@@ -83,6 +85,23 @@ def poor_performers(
             mean = float(returns.mean())
             found.append(Finding(symbol, LOSES, len(returns), mean, reference, min(worse, losing), needed))
     return found
+
+
+def _returns_by_symbol(
+    trades: Iterable[ClosedReturn], ignore_before: Mapping[str, datetime]
+) -> dict[str, FloatArray]:
+    """Give the returns of each symbol that has any, by the time at which the trades closed."""
+    columns: dict[str, tuple[array[float], array[float]]] = defaultdict(lambda: (array("d"), array("d")))
+    for trade in trades:
+        since = ignore_before.get(trade.symbol)
+        if since is None or trade.closed_at > since:
+            closed_s, bps = columns[trade.symbol]
+            closed_s.append(trade.closed_at.timestamp())
+            bps.append(trade.bps)
+    return {
+        symbol: np.array(bps)[np.argsort(np.array(closed_s), kind="stable")]
+        for symbol, (closed_s, bps) in columns.items()
+    }
 
 
 def odd_market(symbol: str, candles: Candles) -> Finding | None:

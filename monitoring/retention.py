@@ -30,7 +30,8 @@ ALLOWED_ROWS = int(
     sum((kept + timedelta(days=1)).total_seconds() / span_s for span_s, kept in KEPT.items())
     + 31 * 24 + 401 + 1201 / 7
 )  # fmt: skip
-ROWS_AT_ONCE = 6000
+# A sample in memory takes some 6 KB. At least two spans, since the last one waits for the next piece.
+ROWS_AT_ONCE = 600
 
 
 def thin(*, now: datetime) -> int:

@@ -6,7 +6,7 @@ days, not with all trades: past days are summed up by services.figures. Reads on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from trading.domain.trades import TradeState
 from trading.domain.values import PLACES, ZERO
 from trading.models import SliceFigures, Trade, Worker, WorkerVersion
 from trading.selectors.overview import day_range, newest_day
+from trading.selectors.trades import CHUNK
 
 _COLUMNS = (
     "worker_id", "version_id", "symbol", "quote_asset", "opened_at", "closed_at", "exit_reason",
@@ -81,8 +82,11 @@ class Recent:
     trades: list[Ended]
 
 
-def list_ended(begin: datetime | None, end: datetime | None = None) -> list[Ended]:
-    """Give the closed trades from a moment on (inclusive) to another (exclusive), in the order of closing."""
+def iter_ended(begin: datetime | None, end: datetime | None = None) -> Iterator[Ended]:
+    """Give the closed trades from a moment on (inclusive) to another (exclusive), in the order of closing.
+
+    They are read piece by piece: those of a day may be too many to hold at once.
+    """
     rows = Trade.objects.filter(closed_at__isnull=False)
     if begin is not None:
         rows = Trade.objects.filter(closed_at__gte=begin)
@@ -90,14 +94,16 @@ def list_ended(begin: datetime | None, end: datetime | None = None) -> list[Ende
         rows = rows.filter(closed_at__lt=end)
     # By the moment alone, so that its index is used; the state's would lead through all trades.
     found = rows.order_by("closed_at", "id").values_list("state", *_COLUMNS)
-    return [Ended(*values) for state, *values in found.iterator() if state == TradeState.CLOSED.value]
+    for state, *values in found.iterator(chunk_size=CHUNK):
+        if state == TradeState.CLOSED.value:
+            yield Ended(*values)
 
 
 def read_recent() -> Recent:
     """Give the trades since the newest day that is summed up; two queries."""
     newest = newest_day()
     begin = day_range(newest)[1] if newest is not None else None
-    return Recent(begin, list_ended(begin))
+    return Recent(begin, list(iter_ended(begin)))
 
 
 def read_totals(scope: Scope, recent: Recent) -> Figures:

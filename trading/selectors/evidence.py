@@ -17,9 +17,9 @@ from trading.domain.trades import ExitReason, TradeState
 from trading.domain.universe import DELISTING_ANNOUNCED
 from trading.domain.values import ZERO, OrderRole
 from trading.models import Balance, BlacklistEntry, Order, Trade
+from trading.selectors.trades import CHUNK
 
 DAY = timedelta(hours=24)
-CHUNK = 200
 # Of so many rows at most the newest are looked at: a share of them is a share of all.
 NEWEST = 20_000
 

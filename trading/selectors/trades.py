@@ -15,7 +15,7 @@ from trading.models import FillRow, Order, Trade
 from trading.selectors.overview import sum_ended
 from trading.selectors.prepared import Prepared
 
-CHUNK = 200
+CHUNK = 200  # rows that are in memory at once where many are read
 OPEN_STATE_NAMES = [state.value for state in OPEN_STATES]
 
 

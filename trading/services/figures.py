@@ -15,7 +15,7 @@ from django.db.models import Min
 
 from trading.domain.slices import cut
 from trading.models import DayFigures, SliceFigures, Trade
-from trading.selectors.analysis import list_ended
+from trading.selectors.analysis import iter_ended
 from trading.selectors.overview import RECENT, day_range, newest_day, sum_trades
 
 
@@ -95,5 +95,5 @@ def _sum(day: date) -> None:
         SliceFigures(
             day=day, quote_asset=quote_asset, worker_id=worker_id, cut=by.value, key=key, **asdict(tally)
         )
-        for (quote_asset, worker_id, by, key), tally in cut(list_ended(begin, end)).items()
+        for (quote_asset, worker_id, by, key), tally in cut(iter_ended(begin, end)).items()
     )

@@ -6,7 +6,6 @@ One thread, one loop, no event loop and no open connection, so that a fork at an
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import select
@@ -65,9 +64,6 @@ def restart_delay_s(failures: int) -> float:
     return min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** min(failures - 2, 20))
 
 
-M_ARENA_MAX = -8  # malloc.h
-
-
 class Supervisor:
     """Keeper of all child processes of one `manage.py up`."""
 
@@ -83,7 +79,6 @@ class Supervisor:
 
     def begin(self) -> None:
         """Take over the signals and start the guard."""
-        _limit_arenas()
         for end in (self._wake_end, self._signal_end):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(self._signal_end, warn_on_full_buffer=False)
@@ -256,10 +251,3 @@ class Supervisor:
             select.select([self._wake_end], [], [], min(left_s, ROUND_S))
             self._drain_wake_end()
         self._guard.remove(pid)
-
-
-def _limit_arenas() -> None:
-    """Let the threads of every fork share one heap of the C library; each of its own costs megabytes."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc alone has it
-    if mallopt is not None:
-        mallopt(M_ARENA_MAX, 1)
