@@ -29,9 +29,10 @@ import psutil
 import redis
 from uvloop import new_event_loop
 
-from bench.frame_server import name_of
+from bench.frame_server import INTERVAL_MS, name_of
 from tests.support.servers import run_redis
 from trading.domain.market import Candle
+from trading.domain.values import to_ms
 from trading.exchange.market_stream import MarketStream
 from trading.market.cache import MarketCache, MarketWriter
 from trading.market.ingest import Feed, FeedDoors, OnCandle, OnQuotes, Price
@@ -94,12 +95,14 @@ async def _read(session: aiohttp.ClientSession, port: int, names: Sequence[str])
                 orjson.loads(message.data)
 
 
-class NoHistory:
-    """A venue without a past: only streams are measured."""
+class FlatVenue:
+    """A venue on which no price ever moved: the feed has its histories at once, and streams are measured."""
 
     def candles(self, symbol: str, interval: str, *, limit: int) -> Sequence[Candle]:
-        """Give none."""
-        return ()
+        """Give the newest closed ones."""
+        now = to_ms(_utc_now()) // INTERVAL_MS * INTERVAL_MS
+        opens = range(now - limit * INTERVAL_MS, now, INTERVAL_MS)
+        return [Candle(symbol, interval, open_ms, *(100.0,) * 4, 1.0) for open_ms in opens]
 
 
 async def read_as_the_feed(port: int, symbols: int, address: str) -> None:
@@ -121,7 +124,7 @@ async def read_as_the_feed(port: int, symbols: int, address: str) -> None:
     )
     await Feed(
         open_stream=open_stream,
-        venue=NoHistory(),  # type: ignore[arg-type]  # the feed asks for candles alone
+        venue=FlatVenue(),  # type: ignore[arg-type]  # the feed asks for candles alone
         writer=MarketWriter(client),
         lease=Lease(client, "feed"),
         source="frames",

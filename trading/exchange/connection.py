@@ -15,9 +15,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+import msgspec
 import orjson
 
 from trading.exchange.fields import Payload
+from trading.exchange.market_frames import MarketEvent, read_frame
 from trading.exchange.sockets import Link, SupervisedSocket
 
 log = logging.getLogger(__name__)
@@ -39,11 +41,14 @@ class Hearer(Protocol):
 
     unknown: Counter[str]
 
-    def take_quote(self, data: Payload, arrived_ms: int) -> None:
+    def take_quote(self, quote: MarketEvent, arrived_ms: int) -> None:
         """Take a book ticker."""
 
-    def take_event(self, data: Payload, arrived_ms: int) -> None:
+    def take_event(self, event: MarketEvent, arrived_ms: int) -> None:
         """Take a frame that names its kind."""
+
+    def refuse(self, kind: object, error: Exception) -> None:
+        """Count a frame of a kind (None: a book ticker) that is not what such a one should be."""
 
     def note_delay(self, delay_ms: int, arrived_ms: int) -> int:
         """Take the delay of a frame; give by how much it is above the usual one."""
@@ -154,41 +159,47 @@ class MarketTalk:
         while not self._link.heard and time.monotonic() < ends_s:  # noqa: ASYNC110 -- no event set per message
             await asyncio.sleep(LOOK_EVERY_S)
 
-    def hear(self, data: bytes, arrived_ms: int) -> None:
+    def hear(self, message: bytes, arrived_ms: int) -> None:
         """Take one message."""
         try:
-            message = orjson.loads(data)
-            frame = message["data"]
-            kind = frame.get("e")
-        except orjson.JSONDecodeError:
-            self._stream.unknown["not JSON"] += 1
-            return
-        except (KeyError, TypeError, AttributeError):
-            self._hear_other(message)
+            event = read_frame(message).data
+        except msgspec.DecodeError as error:
+            self._hear_other(message, arrived_ms, error)
             return
         link = self._link
         link.heard += 1
         link.heard_ms = arrived_ms
+        kind = event.kind
         if kind is None or kind == "bookTicker":
-            self._stream.take_quote(frame, arrived_ms - self.lag_ms)
+            self._stream.take_quote(event, arrived_ms - self.lag_ms)
         elif kind == SHUTDOWN:
             link.leave(SHUTDOWN, is_planned=True)
         else:
-            self._note_lag(frame.get("E"), arrived_ms)
-            self._stream.take_event(frame, arrived_ms)
+            self._note_lag(event.event_ms, arrived_ms)
+            self._stream.take_event(event, arrived_ms)
 
-    def _hear_other(self, message: Any) -> None:
+    def _hear_other(self, data: bytes, arrived_ms: int, error: Exception) -> None:
         """Take what is no market frame: an answer, a goodbye that is not wrapped, or something unknown."""
-        if not isinstance(message, dict) or "data" in message:
+        try:
+            message: Any = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            self._stream.unknown["not JSON"] += 1
+            return
+        frame = message.get("data") if isinstance(message, dict) else None
+        if isinstance(frame, dict):
+            self._link.heard += 1
+            self._link.heard_ms = arrived_ms
+            self._stream.refuse(frame.get("e"), error)
+        elif not isinstance(message, dict) or "data" in message:
             self._stream.unknown["frame"] += 1
         elif message.get("e") == SHUTDOWN:
             self._link.leave(SHUTDOWN, is_planned=True)
         else:
             self._hear_answer(message)
 
-    def _note_lag(self, event_ms: object, arrived_ms: int) -> None:
+    def _note_lag(self, event_ms: int | None, arrived_ms: int) -> None:
         """Learn from a message with a moment how late this connection is; renew one that stays late."""
-        if not isinstance(event_ms, int):
+        if event_ms is None:
             return
         self.lag_ms = self._stream.note_delay(arrived_ms - event_ms, arrived_ms)
         if self.lag_ms < LAGGING_MS:

@@ -1,11 +1,10 @@
-"""Venue JSON about the market into domain objects: symbol rules, candles, quotes, stream frames.
+"""Venue JSON about the market into domain objects: symbol rules, candles, volumes, delistings.
 
-Called by the REST client and the feed. Written from the venue's own pages (binance-spot-api-docs, read
-2026-07): rest-api.md, filters.md, web-socket-streams.md. One odd symbol or filter never hides the others:
+Called by the REST client. Written from the venue's own pages (binance-spot-api-docs, read
+2026-07): rest-api.md, filters.md. One odd symbol or filter never hides the others:
 it is counted and left out.
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from trading.domain.instrument import Instrument
-from trading.domain.market import Candle, Quote
+from trading.domain.market import Candle
 from trading.domain.values import ZERO
 from trading.exchange.fields import (
     MalformedMessage,
@@ -21,12 +20,11 @@ from trading.exchange.fields import (
     as_list,
     as_object,
     decimal_of,
-    is_true,
     moment,
     number,
     objects,
+    real,
     text,
-    whole,
 )
 
 KNOWN_FILTERS = frozenset(
@@ -38,23 +36,6 @@ KNOWN_FILTERS = frozenset(
     }
 )  # fmt: skip
 KLINE_FIELDS = 11
-
-
-_PLAIN_QUOTE = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:\|[0-9]+(?:\.[0-9]+)?){3}")
-
-
-class QuoteRow(NamedTuple):
-    """A best bid and ask as the venue wrote it, and both prices with quantities and moments in one text.
-
-    `text` is bid, its quantity, ask, its quantity, the venue's moment (empty where it tells none) and the
-    arrival, parted by bars: the row that market.cache keeps.
-    """
-
-    symbol: str
-    bid: str
-    ask: str
-    text: str
-    arrived_ms: int
 
 
 class InstrumentList(NamedTuple):
@@ -187,64 +168,10 @@ def kline_price(payload: object, *, open_ms: int) -> Decimal | None:
     return None if found is None else decimal_of(found[4], "kline[4]")
 
 
-def book_ticker(data: Payload, *, arrived_at: datetime) -> Quote:
-    """Decode `<symbol>@bookTicker`; the venue tells no moment in it.
-
-    Source: web-socket-streams.md, "Individual Symbol Book Ticker Streams".
-    """
-    return Quote(
-        symbol=text(data, "s"),
-        bid=number(data, "b"),
-        bid_qty=number(data, "B"),
-        ask=number(data, "a"),
-        ask_qty=number(data, "A"),
-        event_at=moment(data, "E") if "E" in data else None,
-        arrived_at=arrived_at,
-    )
-
-
-def quote_row(data: Payload, arrived_ms: int) -> QuoteRow:
-    """Take `<symbol>@bookTicker` apart without making numbers of it, for streams of thousands a second.
-
-    Raises:
-        MalformedMessage: A field is missing or is not plain digits.
-    """
-    try:
-        bid, ask = data["b"], data["a"]
-        text = "|".join((bid, data["B"], ask, data["A"]))
-    except KeyError as error:
-        raise MalformedMessage(f"{error.args[0]} is missing") from None
-    except TypeError:
-        raise MalformedMessage("b, B, a or A is not a text") from None
-    if _PLAIN_QUOTE.fullmatch(text) is None:
-        raise MalformedMessage("b, B, a or A is not a plain decimal text")
-    return QuoteRow(data["s"], bid, ask, f"{text}|{data.get('E', '')}|{arrived_ms}", arrived_ms)
-
-
-def closed_candle(data: Payload) -> Candle | None:
-    """Decode `<symbol>@kline_<interval>`: the candle, or None as long as it still grows.
-
-    Source: web-socket-streams.md, "Kline/Candlestick Streams for UTC".
-    """
-    kline = as_object(data.get("k"), "k")
-    if not is_true(kline, "x"):
-        return None
-    return Candle(
-        symbol=text(kline, "s"),
-        interval=text(kline, "i"),
-        open_ms=whole(kline, "t"),
-        open=_real(kline.get("o"), "o"),
-        high=_real(kline.get("h"), "h"),
-        low=_real(kline.get("l"), "l"),
-        close=_real(kline.get("c"), "c"),
-        volume=_real(kline.get("v"), "v"),
-    )
-
-
 def _kline_row(row: Sequence[object], *, symbol: str, interval: str) -> Candle:
     if len(row) < KLINE_FIELDS or not isinstance(row[0], int):
         raise MalformedMessage("kline: too short, or no open time")
-    open_, high, low, close, volume = (_real(row[index], f"kline[{index}]") for index in range(1, 6))
+    open_, high, low, close, volume = (real(row[index], f"kline[{index}]") for index in range(1, 6))
     return Candle(
         symbol=symbol, interval=interval, open_ms=row[0],
         open=open_, high=high, low=low, close=close, volume=volume,
@@ -264,8 +191,3 @@ def _limit(filters: Mapping[str, Payload], kind: str, name: str) -> Decimal:
 
 def _filter_names(row: Payload) -> list[str]:
     return [text(item, "filterType") for item in objects(row, "filters")]
-
-
-def _real(value: object, name: str) -> float:
-    # Candles feed indicators, which work on floats; the text is checked as a finite decimal first.
-    return float(decimal_of(value, name))

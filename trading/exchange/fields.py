@@ -59,6 +59,11 @@ def decimal_of(value: object, name: str) -> Decimal:
         raise MalformedMessage(f"{name}: {error}") from None
 
 
+def real(value: object, name: str) -> float:
+    """Give a float for indicators, which work on those; it is checked as a finite decimal first."""
+    return float(decimal_of(value, name))
+
+
 def whole(payload: Payload, name: str) -> int:
     """Give a whole number, which the venue writes without quotes."""
     value = _present(payload, name)

@@ -20,9 +20,9 @@ from trading.domain.market import Candle
 from trading.domain.ports import Clock
 from trading.domain.values import to_ms
 from trading.exchange.connection import Connection
-from trading.exchange.decode_market import QuoteRow, closed_candle, quote_row
-from trading.exchange.fields import MalformedMessage, Payload, UnknownMessage
+from trading.exchange.fields import MalformedMessage
 from trading.exchange.lag import UsualDelay
+from trading.exchange.market_frames import MarketEvent, QuoteRow, closed_candle, quote_row
 from trading.exchange.pacing import MARKET_SHARE, ConnectionPace
 from trading.exchange.silence import ExpectedPause
 from trading.exchange.sockets import MAX_AGE_S, SupervisedSocket
@@ -41,6 +41,7 @@ FLUSH_S_PER_QUOTE = 0.00025
 COUNTS_ANEW_MS = 1000
 COUNTS_ANEW_AFTER = 3
 LATE_MS = 1000
+KLINE = "kline"
 LATE = "LATE"
 MALFORMED = "MALFORMED"
 OLD = "OLD"
@@ -50,7 +51,7 @@ SYMBOLS_EVERY_S = 1.0
 Subscription = tuple[str, str]
 OnQuotes = Callable[[Sequence[QuoteRow]], None]
 OnCandle = Callable[[Candle, int], None]
-Newest = tuple[int, int, Payload]
+Newest = tuple[int, int, MarketEvent]
 
 
 def stream_names(wanted: Iterable[Subscription]) -> set[str]:
@@ -174,16 +175,15 @@ class MarketStream:
             max_age_s=self._max_age_s,
         )
 
-    def take_quote(self, data: Payload, arrived_ms: int) -> None:
+    def take_quote(self, quote: MarketEvent, arrived_ms: int) -> None:
         """Keep a quote if it is newer than the last one of its symbol.
 
         A node that lags behind, or the second of two connections, may send older ones and the same again.
         """
         self.heard += 1
-        try:
-            symbol, update_id = data["s"], data["u"] + 0
-        except (KeyError, TypeError):
-            self.unknown["not a quote"] += 1
+        symbol, update_id = quote.symbol, quote.update_id
+        if update_id is None:
+            self.refuse(quote.kind, MalformedMessage("u is missing"))
             return
         last = self._newest.get(symbol)
         if last is None:
@@ -195,7 +195,7 @@ class MarketStream:
             return
         if not self._dirty:
             asyncio.get_running_loop().call_later(self._gather_s, self._hand_on)
-        self._newest[symbol] = self._dirty[symbol] = (update_id, arrived_ms, data)
+        self._newest[symbol] = self._dirty[symbol] = (update_id, arrived_ms, quote)
 
     def _counts_anew(self, symbol: str, update_id: int, arrived_ms: int) -> bool:
         """Tell whether an id that is not above the newest one is of a new count."""
@@ -211,33 +211,41 @@ class MarketStream:
         self.marked[LATE] += lag_ms >= LATE_MS
         return lag_ms
 
-    def take_event(self, data: Payload, arrived_ms: int) -> None:
+    def take_event(self, event: MarketEvent, arrived_ms: int) -> None:
         """Hand on a closed candle; the one that is still growing is of no use here."""
-        kind = data.get("e")
-        if kind != "kline":
-            self.unknown[str(kind)[:20]] += 1
+        if event.kind != KLINE:
+            self.unknown[str(event.kind)[:20]] += 1
             return
         self.heard += 1
-        try:
-            candle = closed_candle(data)
-        except UnknownMessage as error:
+        kline = event.kline
+        if kline is None:
+            self.refuse(KLINE, MalformedMessage("k is missing"))
+        elif kline.is_closed:
+            try:
+                candle = closed_candle(kline)
+            except MalformedMessage as error:
+                self.refuse(KLINE, error)
+            else:
+                self._on_candle(candle, arrived_ms)
+
+    def refuse(self, kind: object, error: Exception) -> None:
+        """Count a frame that is not what its kind should be; of a kind that is not asked for, as unknown."""
+        if kind in (None, "bookTicker", KLINE):
             self.refused[MALFORMED] += 1
             log.warning("market_frame_unreadable", extra={"error": str(error)})
-            return
-        if candle is not None:
-            self._on_candle(candle, arrived_ms)
+        else:
+            self.unknown[str(kind)[:20]] += 1
 
     def _hand_on(self) -> None:
         """Take the newest quotes apart and hand them on together."""
         dirty, self._dirty = self._dirty, {}
         self._gather_s = min(max(FLUSH_EVERY_S, len(dirty) * FLUSH_S_PER_QUOTE), FLUSH_LONGEST_S)
         rows = []
-        for _, arrived_ms, data in dirty.values():
+        for _, arrived_ms, quote in dirty.values():
             try:
-                rows.append(quote_row(data, arrived_ms))
+                rows.append(quote_row(quote, arrived_ms))
             except MalformedMessage as error:
-                self.refused[MALFORMED] += 1
-                log.warning("market_frame_unreadable", extra={"error": str(error)})
+                self.refuse(quote.kind, error)
         if rows:
             self._on_quotes(rows)
 

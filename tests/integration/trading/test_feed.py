@@ -16,7 +16,7 @@ from tests.support.desk import START, FixedClock
 from trading.domain.market import Candle
 from trading.domain.ports import VenueUnavailable
 from trading.domain.values import to_ms
-from trading.exchange.decode_market import QuoteRow
+from trading.exchange.market_frames import QuoteRow
 from trading.market import histories, ingest
 from trading.market.cache import MarketCache, MarketWriter, candles_key
 from trading.market.ingest import FEED_KEY, Feed, FeedDoors, OnCandle, OnQuotes

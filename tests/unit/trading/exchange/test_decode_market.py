@@ -29,11 +29,6 @@ SYMBOL: dict[str, Any] = {
     ],
 }
 KLINE: list[Any] = [60_000, "1.0", "2.0", "0.5", "1.5", "100.25", 119_999, "150", 7, "50", "75", "0"]
-FRAME: dict[str, Any] = {
-    "e": "kline",
-    "k": {"t": 60_000, "s": "BTCUSDT", "i": "1m", "o": "1", "h": "2", "l": "0.5", "c": "1.5", "v": "9",
-          "x": True},
-}  # fmt: skip
 
 
 def test_rules_are_read_and_unknown_filters_counted() -> None:
@@ -104,34 +99,6 @@ def test_the_candle_that_is_still_open_is_left_out() -> None:
 def test_a_malformed_candle_is_refused(row: list[Any]) -> None:
     with pytest.raises(MalformedMessage):
         decode_market.candles([row], symbol="BTCUSDT", interval="1m", closed_before_ms=10**13)
-
-
-def test_a_kline_frame_gives_a_candle_once_it_closed() -> None:
-    grows = FRAME | {"k": {**FRAME["k"], "x": False}}
-
-    candle = decode_market.closed_candle(FRAME)
-
-    assert candle is not None
-    assert (candle.symbol, candle.interval, candle.open_ms) == ("BTCUSDT", "1m", 60_000)
-    assert decode_market.closed_candle(grows) is None
-
-
-def test_a_book_ticker_is_taken_apart_and_read() -> None:
-    data = {"u": 1, "s": "BNBUSDT", "b": "25.35", "B": "31.21", "a": "25.36", "A": "40.66"}
-
-    row = decode_market.quote_row(data, 7)
-    quote = decode_market.book_ticker(data, arrived_at=from_ms(0))
-
-    assert row == ("BNBUSDT", "25.35", "25.36", "25.35|31.21|25.36|40.66||7", 7)
-    assert (quote.bid, quote.ask) == (Decimal("25.35"), Decimal("25.36"))
-
-
-@pytest.mark.parametrize("change", [{"b": "1e5"}, {"b": None}, {"a": "-1"}, {"A": "1|2"}, {"B": 3}])
-def test_a_quote_that_is_not_plain_digits_is_refused(change: dict[str, Any]) -> None:
-    data = {"s": "BNBUSDT", "b": "25.35", "B": "31.21", "a": "25.36", "A": "40.66"}
-
-    with pytest.raises(MalformedMessage):
-        decode_market.quote_row(data | change, 7)
 
 
 def test_delistings_are_read_by_symbol_and_the_first_of_several_counts() -> None:

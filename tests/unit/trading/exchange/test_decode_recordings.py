@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from trading.domain.executions import ExecutionReport
-from trading.domain.values import from_ms
-from trading.exchange import decode, decode_market
+from trading.exchange import decode, decode_market, market_frames
 from trading.exchange.fields import UnknownMessage
 
 FIXTURES = Path(__file__).parents[5] / "shared" / "data" / "fixtures"
@@ -117,8 +116,10 @@ def test_captured_market_frames_decode() -> None:
     data = [frame.get("data", frame) for frame in frames]
     tickers = [each for each in data if "e" not in each and "b" in each and "s" in each]
 
-    quotes = [decode_market.book_ticker(each, arrived_at=from_ms(0)) for each in tickers]
+    read = [market_frames.read_frame(json.dumps({"data": each}).encode()).data for each in tickers]
 
-    assert quotes
-    assert all(quote.is_sane for quote in quotes)
-    assert [decode_market.quote_row(each, 1).bid for each in tickers] == [each["b"] for each in tickers]
+    assert read
+    rows = [market_frames.quote_row(each, 1) for each in read]
+    assert [(row.symbol, row.bid, row.ask) for row in rows] == [
+        (each["s"], each["b"], each["a"]) for each in tickers
+    ]

@@ -5,11 +5,11 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from trading.exchange import market_stream, silence
+from trading.exchange.market_frames import MarketEvent
 from trading.exchange.market_stream import (
     COUNTS_ANEW_AFTER,
     COUNTS_ANEW_MS,
@@ -44,8 +44,15 @@ def a_stream(heard: list[str]) -> MarketStream:
     return stream
 
 
-def a_quote(update_id: int, symbol: str = SYMBOL) -> dict[str, Any]:
-    return {"u": update_id, "s": symbol, "b": f"{update_id}.0", "B": "1", "a": f"{update_id}.5", "A": "1"}
+def a_quote(update_id: int, symbol: str = SYMBOL) -> MarketEvent:
+    return MarketEvent(
+        symbol=symbol,
+        update_id=update_id,
+        bid=f"{update_id}.0",
+        bid_qty="1",
+        ask=f"{update_id}.5",
+        ask_qty="1",
+    )
 
 
 async def bids_of(quotes: Sequence[tuple[int, int]]) -> list[str]:
