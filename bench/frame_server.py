@@ -25,18 +25,18 @@ SHORT, MEDIUM = 126, 1 << 16
 
 @dataclass(eq=False)
 class Listener:
-    """A connection, the symbols whose prices go over it, and one of its streams of candles."""
+    """A connection, the symbols whose prices go over it, and its streams of candles."""
 
     transport: asyncio.Transport
     names: set[str] = field(default_factory=set)
     symbols: set[str] = field(default_factory=set)
-    kline: str | None = None
+    klines: list[str] = field(default_factory=list)
 
     def wants(self, names: set[str]) -> None:
         """Take what is subscribed to now."""
         self.names = names
         self.symbols = {name.partition("@")[0].upper() for name in names if name.endswith("@bookTicker")}
-        self.kline = next((name for name in sorted(names) if "@kline_" in name), None)
+        self.klines = sorted(name for name in names if "@kline_" in name)
 
 
 @dataclass
@@ -83,12 +83,12 @@ def ticker(pace: Pace, symbol: str, number: int) -> bytes:
     return frame(orjson.dumps({"stream": f"{symbol.lower()}@bookTicker", "data": body}))
 
 
-def candle(stream: str) -> bytes:
-    """Make the frame of a candle that grows: those carry the venue's moment."""
-    now_ms = time.time_ns() // 1_000_000
+def candle(stream: str, now_ms: int, *, is_closed: bool = False) -> bytes:
+    """Make the frame of the candle that grows, or of the one before, which has closed."""
     symbol = stream.partition("@")[0].upper()
     prices = dict.fromkeys("ohlc", "100.0")
-    kline = {"t": now_ms // INTERVAL_MS * INTERVAL_MS, "s": symbol, "i": "1m", "v": "1", "x": False}
+    open_ms = (now_ms // INTERVAL_MS - is_closed) * INTERVAL_MS
+    kline = {"t": open_ms, "s": symbol, "i": "1m", "v": "1", "x": is_closed}
     data = {"e": "kline", "E": now_ms, "s": symbol, "k": kline | prices}
     return frame(orjson.dumps({"stream": stream, "data": data}))
 
@@ -96,10 +96,12 @@ def candle(stream: str) -> bytes:
 async def speak(pace: Pace) -> None:
     """Tell every symbol's price at its pace, spread evenly, until the time is over.
 
-    What is due in a round of a hundredth of a second goes to each connection in one write.
+    What is due in a round of a hundredth of a second goes to each connection in one write, with one candle
+    that grows, for those carry the venue's moment, and all of them at the end of their minute.
     """
     await pace.began.wait()
     began_s = time.monotonic()
+    minute = time.time_ns() // 1_000_000 // INTERVAL_MS
     told = 0
     total = int(pace.seconds * pace.symbols * pace.per_s)
     while told < total:
@@ -109,11 +111,14 @@ async def speak(pace: Pace) -> None:
             number = count % pace.symbols
             made.setdefault(name_of(number), []).append(ticker(pace, name_of(number), number))
         told = due
+        now_ms = time.time_ns() // 1_000_000
+        has_closed, minute = now_ms // INTERVAL_MS > minute, now_ms // INTERVAL_MS
         for listener in pace.listeners:
             frames = [each for symbol in listener.symbols & made.keys() for each in made[symbol]]
             pace.sent += len(frames)
-            if listener.kline is not None:
-                frames.append(candle(listener.kline))
+            frames += [candle(each, now_ms) for each in listener.klines[:1]]
+            if has_closed:
+                frames += [candle(each, now_ms, is_closed=True) for each in listener.klines]
             if not listener.transport.is_closing():
                 listener.transport.write(b"".join(frames))
         await asyncio.sleep(ROUND_S)
