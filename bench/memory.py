@@ -1,11 +1,13 @@
 """Proportional memory (PSS) of every process of the stack, the paper venue apart, under load, and its slope.
 
-Ten workers trade on fifty symbols. After a warm-up, in which everything that the clock asks for came once,
-every process is read again and again. The slope of each
-series tells whether it creeps, and is taken from the middles of spans of two minutes: a job that comes every
-two minutes for some seconds is in the largest sum, and in no slope. A page that other stacks on the machine
-map too is shared with them, so the figures are those of the machine as it is: `strangers` counts the Python
-processes that are not of this stack. This process lets go of its own share before each reading.
+Ten workers trade on fifty symbols, with a year of trades behind them, so that reports and reviews find
+something. After a warm-up, in which everything that the clock asks for came once, every process is read again
+and again. The slope of each series tells whether it creeps, and is taken from the middles of spans of two
+minutes: a job that comes every two minutes for some seconds is in the largest sum, and in no slope.
+
+A page that other stacks on the machine map too is shared with them, so the figures are those of the machine
+as it is: `strangers` counts the Python processes that are not of this stack. This process lets go of its own
+share before each reading.
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -24,11 +28,13 @@ import psutil
 
 from bench.latency import WILLING
 from bench.slopes import slope
-from bench.stack import Stack, running, wait_until
+from bench.stack import Stack, start, wait_until
+from bench.surface import store_trades
 from trading.paper.catalogue_symbols import known_symbols
 
 SYMBOLS = 50
 WORKERS = 10
+STORED = 10_000
 # What comes once an hour would be met for the first time while it is measured, and a first time loads code.
 SCHEDULED = """
 from celery import current_app
@@ -69,25 +75,32 @@ def measure(*, minutes: float = 4.0) -> dict[str, Any]:
 
     Each reading is told on standard error, so that a run of an hour shows how far it is, and where it ended.
     """
-    with running("--symbols", _symbols(), "--seed", "11", "--balance", "USDT=100000000") as stack:
-        stack.delete_starters()
-        for number in range(WORKERS):
-            _create(stack, number)
+    options = ("--symbols", _symbols(), "--seed", "11", "--balance", "USDT=100000000")
+    with tempfile.TemporaryDirectory(prefix="fc-bench-") as folder:
+        store_trades(Path(folder), STORED)
+        with start(Path(folder), *options) as stack:
+            return _under_load(stack, minutes=minutes)
 
-        def trades() -> bool:
-            """closed trades"""
-            return bool(stack.rows(CLOSED)[0][0] >= WARM_TRADES)
 
-        wait_until(trades, limit_s=120)
-        warm_up_s = max(WARM_UP_S, minutes * 60 * WARM_UP_SHARE)
-        time.sleep(warm_up_s / 2)
-        stack.manage("shell", "-c", SCHEDULED)
-        time.sleep(warm_up_s / 2)
-        begin = stack.rows(CLOSED)[0][0]
-        samples = _sample(stack, seconds=minutes * 60)
-        closed = stack.rows(CLOSED)[0][0] - begin
-        about = {"minutes": minutes, "warm_up_s": warm_up_s, "trades": closed, "strangers": _strangers(stack)}
-        return about | summary(samples)
+def _under_load(stack: Stack, *, minutes: float) -> dict[str, Any]:
+    stack.delete_starters()
+    for number in range(WORKERS):
+        _create(stack, number)
+
+    def trades() -> bool:
+        """closed trades"""
+        return bool(stack.rows(CLOSED)[0][0] >= STORED + WARM_TRADES)
+
+    wait_until(trades, limit_s=120)
+    warm_up_s = max(WARM_UP_S, minutes * 60 * WARM_UP_SHARE)
+    time.sleep(warm_up_s / 2)
+    stack.manage("shell", "-c", SCHEDULED)
+    time.sleep(warm_up_s / 2)
+    begin = stack.rows(CLOSED)[0][0]
+    samples = _sample(stack, seconds=minutes * 60)
+    closed = stack.rows(CLOSED)[0][0] - begin
+    about = {"minutes": minutes, "warm_up_s": warm_up_s, "trades": closed, "strangers": _strangers(stack)}
+    return about | summary(samples)
 
 
 def _sample(stack: Stack, *, seconds: float) -> list[tuple[float, Reading]]:
