@@ -23,7 +23,7 @@ import requests
 
 from bench.hands import find_process
 from bench.stack import ROOT, Stack, quantile, start
-from bench.surface import store_trades, stored_environment
+from bench.stored_home import store_trades, stored_environment
 from bench.visitor import log_in
 
 SHORT_ROWS, FULL_ROWS = 100_000, 1_000_000

@@ -29,7 +29,7 @@ import psutil
 from bench.latency import WILLING
 from bench.slopes import slope
 from bench.stack import Stack, start, wait_until
-from bench.surface import store_trades
+from bench.stored_home import store_trades
 from trading.paper.catalogue_symbols import known_symbols
 
 SYMBOLS = 50

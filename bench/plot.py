@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 
 Result = Mapping[str, Any]
 SIZE_INCHES = (3.4, 2.6)
-MEMORY_LIMIT_MIB = 250
+MIB_OF_MB = 1_000_000 / 1024**2
 
 
 def draw(results: Mapping[str, Result], path: Path) -> None:
@@ -58,7 +58,7 @@ def _memory(ax: Axes, result: Result) -> None:
         if mib > 10:
             ax.text(0, base + mib / 2, f"{name} {mib:.0f}", ha="center", va="center", color="white")
         base += mib
-    ax.axhline(MEMORY_LIMIT_MIB, linestyle="--", linewidth=0.8, color="black")
+    ax.axhline(result["limit_mb"] * MIB_OF_MB, linestyle="--", linewidth=0.8, color="black")
     ax.set_title("proportional memory, MiB")
 
 

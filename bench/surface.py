@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +20,8 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
-from bench.stack import NOT_HANDED_ON, ROOT, Stack, start
+from bench.stack import Stack, start
+from bench.stored_home import store_trades
 from bench.visitor import log_in
 from tests.support.browser import DESKTOP, FLAGS, PHONE, find_chromium
 
@@ -121,31 +120,6 @@ def _stack(home: Path, *options: str) -> Iterator[Stack]:
         yield stack
 
 
-def stored_environment(home: Path) -> dict[str, str]:
-    """Give the environment of commands on a home of their own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_HANDED_ON)}
-    return {
-        **kept,
-        "FASTCYCLE_HOME": str(home),
-        "FASTCYCLE_ENV_FILE": os.devnull,
-        "DJANGO_SETTINGS_MODULE": "fastcycle.settings",
-    }
-
-
-def store_trades(home: Path, stored: int) -> None:
-    """Make a database with a year of trades; a stack that starts on the home finds it."""
-    for command in (("manage.py", "migrate", "--verbosity", "0"), ("-m", "bench.surface", str(stored))):
-        done = subprocess.run(
-            [sys.executable, *command],
-            env=stored_environment(home),
-            cwd=ROOT,
-            check=False,
-            capture_output=True,
-        )
-        if done.returncode:
-            raise SystemExit(f"{command[-1]}: {done.stderr.decode()[-500:]}")
-
-
 def _cookies(stack: Stack) -> list[Any]:
     address = f"http://127.0.0.1:{stack.port}"
     return [{"name": each.name, "value": each.value, "url": address} for each in log_in(stack).cookies]
@@ -236,22 +210,5 @@ def _busy_s(session: CDPSession) -> float:
     return float(metrics["TaskDuration"])
 
 
-def inside(stored: int) -> None:
-    """Seed the configured database, and sum its days up as the hourly task does."""
-    import django  # noqa: PLC0415 -- this part runs in a process with settings of its own
-
-    django.setup()
-    from datetime import UTC, datetime  # noqa: PLC0415 -- as above
-
-    from bench.seeding import seed_trades  # noqa: PLC0415 -- needs the applications
-    from trading.services import figures  # noqa: PLC0415 -- as above
-
-    seed_trades(stored, until=datetime.now(UTC))
-    figures.roll_up(now=datetime.now(UTC))
-
-
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        inside(int(sys.argv[1]))
-    else:
-        print(json.dumps(measure(), indent=2))  # noqa: T201 -- a command
+    print(json.dumps(measure(), indent=2))  # noqa: T201 -- a command

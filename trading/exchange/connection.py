@@ -19,7 +19,7 @@ import msgspec
 import orjson
 
 from trading.exchange.fields import Payload
-from trading.exchange.market_frames import MarketEvent, read_frame
+from trading.exchange.market_frames import BOOK_TICKER, MarketEvent, read_frame
 from trading.exchange.sockets import Link, SupervisedSocket
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ class MarketTalk:
         link.heard += 1
         link.heard_ms = arrived_ms
         kind = event.kind
-        if kind is None or kind == "bookTicker":
+        if kind is None or kind == BOOK_TICKER:
             self._stream.take_quote(event, arrived_ms - self.lag_ms)
         elif kind == SHUTDOWN:
             link.leave(SHUTDOWN, is_planned=True)
@@ -179,23 +179,23 @@ class MarketTalk:
             self._stream.take_event(event, arrived_ms)
 
     def _hear_other(self, data: bytes, arrived_ms: int, error: Exception) -> None:
-        """Take what is no market frame: an answer, a goodbye that is not wrapped, or something unknown."""
+        """Take what is no market frame: an answer, a goodbye of any shape, or something unknown."""
         try:
             message: Any = orjson.loads(data)
         except orjson.JSONDecodeError:
             self._stream.unknown["not JSON"] += 1
             return
-        frame = message.get("data") if isinstance(message, dict) else None
-        if isinstance(frame, dict):
+        frame = message.get("data", message) if isinstance(message, dict) else None
+        if not isinstance(frame, dict):
+            self._stream.unknown["frame"] += 1
+        elif frame.get("e") == SHUTDOWN:
+            self._link.leave(SHUTDOWN, is_planned=True)
+        elif frame is message:
+            self._hear_answer(message)
+        else:
             self._link.heard += 1
             self._link.heard_ms = arrived_ms
             self._stream.refuse(frame.get("e"), error)
-        elif not isinstance(message, dict) or "data" in message:
-            self._stream.unknown["frame"] += 1
-        elif message.get("e") == SHUTDOWN:
-            self._link.leave(SHUTDOWN, is_planned=True)
-        else:
-            self._hear_answer(message)
 
     def _note_lag(self, event_ms: int | None, arrived_ms: int) -> None:
         """Learn from a message with a moment how late this connection is; renew one that stays late."""

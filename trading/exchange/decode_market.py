@@ -1,8 +1,7 @@
 """Venue JSON about the market into domain objects: symbol rules, candles, volumes, delistings.
 
-Called by the REST client. Written from the venue's own pages (binance-spot-api-docs, read
-2026-07): rest-api.md, filters.md. One odd symbol or filter never hides the others:
-it is counted and left out.
+Called by the REST client. Written from the venue's own pages (binance-spot-api-docs, read 2026-07):
+rest-api.md, filters.md. One odd symbol or filter never hides the others: it is counted and left out.
 """
 
 from collections import Counter

@@ -14,6 +14,8 @@ import msgspec
 from trading.domain.market import Candle
 from trading.exchange.fields import MalformedMessage, real
 
+# Kinds of events; a book ticker of the spot market mostly names none.
+BOOK_TICKER, KLINE = "bookTicker", "kline"
 _PLAIN_QUOTE = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:\|[0-9]+(?:\.[0-9]+)?){3}")
 
 

@@ -22,7 +22,14 @@ from trading.domain.values import to_ms
 from trading.exchange.connection import Connection
 from trading.exchange.fields import MalformedMessage
 from trading.exchange.lag import UsualDelay
-from trading.exchange.market_frames import MarketEvent, QuoteRow, closed_candle, quote_row
+from trading.exchange.market_frames import (
+    BOOK_TICKER,
+    KLINE,
+    MarketEvent,
+    QuoteRow,
+    closed_candle,
+    quote_row,
+)
 from trading.exchange.pacing import MARKET_SHARE, ConnectionPace
 from trading.exchange.silence import ExpectedPause
 from trading.exchange.sockets import MAX_AGE_S, SupervisedSocket
@@ -41,7 +48,6 @@ FLUSH_S_PER_QUOTE = 0.00025
 COUNTS_ANEW_MS = 1000
 COUNTS_ANEW_AFTER = 3
 LATE_MS = 1000
-KLINE = "kline"
 LATE = "LATE"
 MALFORMED = "MALFORMED"
 OLD = "OLD"
@@ -230,7 +236,7 @@ class MarketStream:
 
     def refuse(self, kind: object, error: Exception) -> None:
         """Count a frame that is not what its kind should be; of a kind that is not asked for, as unknown."""
-        if kind in (None, "bookTicker", KLINE):
+        if kind in (None, BOOK_TICKER, KLINE):
             self.refused[MALFORMED] += 1
             log.warning("market_frame_unreadable", extra={"error": str(error)})
         else:

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 
 from trading.exchange import market_stream, silence
+from trading.exchange.connection import Connection, MarketTalk
 from trading.exchange.market_frames import MarketEvent
 from trading.exchange.market_stream import (
     COUNTS_ANEW_AFTER,
     COUNTS_ANEW_MS,
+    MALFORMED,
     STREAMS_PER_CONNECTION,
+    UNKNOWN_SYMBOL,
     MarketStream,
 )
+from trading.exchange.sockets import Link
 from trading.market.ingest import Quoted
 
 SYMBOL = "BTCUSDT"
@@ -77,6 +82,77 @@ async def test_a_node_that_lags_among_others_is_never_followed() -> None:
     lagging = [(90 + number // 2 + (10 if number % 2 else 0), number * COUNTS_ANEW_MS) for number in range(8)]
 
     assert await bids_of([(99, 0), *lagging]) == ["99.0", "100.0", "101.0", "102.0", "103.0"]
+
+
+def a_talk() -> tuple[MarketStream, Link, MarketTalk]:
+    """Give what is said over a connection that is not open, with its stream."""
+    stream = a_stream([])
+    connection = Connection(stream, stream.open_socket, number=1)
+    link = Link(connection.socket, None)
+    return stream, link, connection.begin(link)
+
+
+def framed(data: object) -> bytes:
+    return orjson.dumps({"stream": "any", "data": data})
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"s": SYMBOL, "u": "1", "b": "1", "B": "1", "a": "1", "A": "1"}, MALFORMED),
+        ({"s": SYMBOL, "b": "1", "B": "1", "a": "1", "A": "1"}, MALFORMED),
+        ({"s": SYMBOL, "u": 1, "b": 1.5, "B": "1", "a": "1", "A": "1"}, MALFORMED),
+        ({"e": "kline", "E": NOW_MS, "s": SYMBOL}, MALFORMED),
+        ({"e": "kline", "E": NOW_MS, "s": SYMBOL, "k": {"x": True}}, MALFORMED),
+        ({"s": "ETHUSDT", "u": 1, "b": "1", "B": "1", "a": "1", "A": "1"}, UNKNOWN_SYMBOL),
+    ],
+)
+def test_a_frame_that_is_not_what_it_should_be_is_counted_and_a_sign_of_life(
+    data: object, reason: str
+) -> None:
+    stream, link, talk = a_talk()
+
+    talk.hear(framed(data), NOW_MS)
+
+    assert dict(stream.refused) == {reason: 1}
+    assert (link.heard, link.heard_ms) == (1, NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        (framed({"e": "trade", "E": NOW_MS, "s": SYMBOL, "b": 7, "a": 8}), "trade"),
+        (framed({"e": "aggTrade", "E": NOW_MS, "s": SYMBOL}), "aggTrade"),
+        (framed({"e": ["x"]}), "['x']"),
+        (framed([1]), "frame"),
+        (b"[]", "frame"),
+        (b"{", "not JSON"),
+        (b'{"result":null,"id":99}', "answer"),
+    ],
+)
+def test_what_was_not_asked_for_is_counted_by_its_name(message: bytes, name: str) -> None:
+    stream, _, talk = a_talk()
+
+    talk.hear(message, NOW_MS)
+
+    assert dict(stream.unknown) == {name: 1}
+    assert not stream.refused
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        framed({"e": "serverShutdown", "E": NOW_MS}),
+        framed({"e": "serverShutdown", "E": "soon"}),
+        b'{"e":"serverShutdown","E":1}',
+    ],
+)
+async def test_an_announced_shutdown_is_heeded_whatever_its_shape(message: bytes) -> None:
+    _, link, talk = a_talk()
+
+    talk.hear(message, NOW_MS)
+
+    assert (link.leaving, link.is_planned) == ("serverShutdown", True)
 
 
 def streams_of(stream: MarketStream) -> list[int]:
