@@ -35,6 +35,8 @@ INTERVAL = "1m"
 NOTIONAL = Decimal(100)
 FEE_RATIO = Decimal("0.001")
 QUOTE = "USDT"
+# The venue on which a stack then trades counts from 1: its fills must not be taken for known ones.
+ELSEWHERE = -(10**12)
 TABLES: tuple[type[models.Model], ...] = (Trade, OrderList, Order, FillRow)
 
 
@@ -132,7 +134,7 @@ def _first_block(
             client_list_id=client_list_id(trade.key, 1),
             trade=trade,
             kind=ListKind.OTOCO.value,
-            venue_list_id=first[OrderList] + number,
+            venue_list_id=ELSEWHERE + first[OrderList] + number,
             created_at=trade.decided_at,
         )
         three = _orders(trade, order_list, first_pk=first[Order] + 3 * number)
@@ -227,7 +229,7 @@ def _orders(trade: Trade, order_list: OrderList, *, first_pk: int) -> list[Order
             price=price,
             stop_price=stop_price,
             status=status,
-            venue_order_id=first_pk + index,
+            venue_order_id=ELSEWHERE + first_pk + index,
             filled_qty=qty if status == filled else Decimal(0),
             filled_notional=trade.entry_notional if status == filled else Decimal(0),
             reported_qty=qty if status == filled else Decimal(0),
@@ -249,7 +251,7 @@ def _fill(order: Order, trade: Trade, *, pk: int) -> FillRow:
         order=order,
         trade=trade,
         symbol=trade.symbol,
-        venue_fill_id=pk,
+        venue_fill_id=ELSEWHERE + pk,
         side=order.side,
         price=price,
         qty=order.qty,
